@@ -1,0 +1,80 @@
+"""Writes everything that is generated from `convention/attributes.yaml`; with `--check` only compares.
+
+Run it as `python -m convention` from the checkout.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+TABLE: dict[str, Any] = yaml.safe_load((ROOT / "convention/attributes.yaml").read_text())
+HEADER = "Generated from convention/attributes.yaml by `python -m convention`; edit the table."
+
+
+def constants() -> str:
+    """The Python module of constants, the same for the bridge and for otel-lineage."""
+    lines = [f'"""The attribute convention, version {TABLE["version"]}: names as constants. {HEADER}"""', "", "from typing import Final", ""]
+    for row in TABLE["attributes"] + TABLE["log_events"]:
+        lines.append(f'{row["constant"]}: Final = "{row["name"]}"')
+    keys = "".join(f'    "{row["name"]}",\n' for row in TABLE["dataset"])
+    lines += ["", "DATASET_KEYS: Final = (", keys.rstrip("\n"), ")", ""]
+    return "\n".join(lines)
+
+
+def reference() -> str:
+    """docs/attributes.md."""
+    out = ["# Attribute convention", "", f"<!-- {HEADER} -->", ""]
+    out += [f"Version {TABLE['version']}. Maps and lists may also be given as JSON strings, for SDKs whose attributes are flat.", ""]
+    out += ["## Span attributes", "", "| attribute | type | on | meaning |", "|---|---|---|---|"]
+    out += [f"| `{r['name']}` | {r['type']} | {r['on']} | {r['doc']} |" for r in TABLE["attributes"]]
+    out += ["", "## Log events", "", "Sent by OTLP logs with the ids of the span they belong to.", "", "| event name | meaning |", "|---|---|"]
+    out += [f"| `{r['name']}` | {r['doc']} |" for r in TABLE["log_events"]]
+    out += ["", "## Keys of a dataset map", ""]
+    out += ["`namespace` and `name` identify the dataset; `facets`, `inputFacets` and `outputFacets` take facets in OpenLineage's own shape.", ""]
+    out += ["| key | type | facet |", "|---|---|---|"]
+    out += [f"| `{r['name']}` | {r['type']} | {r['facet']} |" for r in TABLE["dataset"]]
+    return "\n".join(out) + "\n"
+
+
+def condition() -> str:
+    """OTTL: true for a span that is *not* lineage."""
+    return 'span.attributes["openlineage.job.name"] == nil and span.attributes["openlineage.run.id"] == nil'
+
+
+def with_filter(text: str) -> str:
+    """The gateway's configuration with the condition between its markers."""
+    pattern = re.compile(r"(?P<indent> *)# generated: lineage filter\n.*?# end generated", re.DOTALL)
+    return pattern.sub(lambda m: f"{m['indent']}# generated: lineage filter\n{m['indent']}- {condition()}\n{m['indent']}# end generated", text)
+
+
+def outputs() -> dict[Path, str]:
+    """Every generated file and its content."""
+    files = {
+        ROOT / "otel_bridge/convention.py": constants(),
+        ROOT / "instrumentation/otel-lineage/otel_lineage/attributes.py": constants(),
+        ROOT / "docs/attributes.md": reference(),
+    }
+    gateway = ROOT / "collector-config/gateway.yaml"
+    if gateway.exists():
+        files[gateway] = with_filter(gateway.read_text())
+    return files
+
+
+def main() -> int:
+    """Write, or compare with `--check`; 1 if something differs."""
+    stale = [path for path, text in outputs().items() if not path.exists() or path.read_text() != text]
+    if "--check" in sys.argv:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is stale: run python -m convention")
+        return 1 if stale else 0
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(outputs()[path])
+    return 0
+
+
+sys.exit(main())
