@@ -29,8 +29,8 @@ def reference() -> str:
     """docs/attributes.md."""
     out = ["# Attribute convention", "", f"<!-- {HEADER} -->", ""]
     out += [f"Version {TABLE['version']}. Maps and lists may also be given as JSON strings, for SDKs whose attributes are flat.", ""]
-    out += ["## Span attributes", "", "| attribute | type | on | meaning |", "|---|---|---|---|"]
-    out += [f"| `{r['name']}` | {r['type']} | {r['on']} | {r['doc']} |" for r in TABLE["attributes"]]
+    out += ["## Span attributes", "", "| attribute | type | where | meaning |", "|---|---|---|---|"]
+    out += [f"| `{r['name']}` | {r['type']} | {r['where']} | {r['doc']} |" for r in TABLE["attributes"]]
     out += ["", "## Log events", "", "Sent by OTLP logs with the ids of the span they belong to.", "", "| event name | meaning |", "|---|---|"]
     out += [f"| `{r['name']}` | {r['doc']} |" for r in TABLE["log_events"]]
     out += ["", "## Keys of a dataset map", ""]
