@@ -1,0 +1,49 @@
+# make demo   an example pipeline through the bridge, in a minute
+# make test   the tests that need nothing but Python
+# make check  format, lint, types, import contract, generated files
+# make e2e    the tests with the real Collector, Jaeger and Marquez (builds them once, outside the checkout)
+# make bench  writes docs/benchmarks.md
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check e2e bench format clean
+
+demo: .venv/run
+	$(BIN)/python examples/demo.py
+
+test: .venv/dev
+	$(BIN)/python -m pytest -m "not e2e" -n 2 --dist loadgroup
+
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m convention --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+e2e: .venv/dev
+	$(BIN)/python -m tests.parts build
+	$(BIN)/python -m pytest -m e2e tests/e2e
+
+bench: .venv/dev
+	$(BIN)/python -m tests.parts build
+	$(BIN)/python -m benchmarks --write docs/benchmarks.md
+
+format: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+.venv/run: requirements/run.txt pyproject.toml instrumentation/otel-lineage/pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 $(MAKECMDGOALS)")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) install -r requirements/run.txt -e . -e instrumentation/otel-lineage
+	touch $@
+
+.venv/dev: .venv/run requirements/dev.txt
+	$(PIP) install -r requirements/dev.txt
+	touch $@
+
+clean:
+	rm -rf .venv build dist
