@@ -1,0 +1,36 @@
+"""`python -m tests.parts build [PART ...]` builds the real parts; `list` says which are built."""
+
+import argparse
+import sys
+
+from tests.parts import PartMissing, collector, jaeger, marquez
+
+PARTS = {"collector": collector, "jaeger": jaeger, "marquez": marquez}
+
+
+def main() -> int:
+    """Build or list; the exit status is 1 if a part is missing."""
+    parser = argparse.ArgumentParser(prog="python -m tests.parts", description=__doc__)
+    parser.add_argument("command", choices=["build", "list"])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"unknown part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
+    found = [_report(part, options.command) for part in options.parts or PARTS]
+    return 0 if all(found) else 1
+
+
+def _report(part: str, command: str) -> bool:
+    module = PARTS[part]
+    try:
+        path = module.build() if command == "build" else module.installed()
+        print(f"{part} {module.VERSION}: {path}", flush=True)
+    except PartMissing as missing:
+        print(f"missing: {missing}", file=sys.stderr, flush=True)
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""pytest fixtures of the real parts, and `require`, which decides between skip and failure.
+
+Load them with `-p tests.parts.fixtures` or `pytest_plugins = ["tests.parts.fixtures"]`. The fixtures are
+shared by the session; a test that kills or restarts a part runs one of its own.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+import pytest
+
+from tests.parts import PartMissing, collector, jaeger, marquez
+
+Part = Literal["collector", "jaeger", "marquez"]
+PARTS: dict[Part, ModuleType] = {"collector": collector, "jaeger": jaeger, "marquez": marquez}
+
+
+def require(part: Part) -> Path:
+    """The built part. If it is missing the test is skipped; where `CI` is set it is built, or the test fails."""
+    in_ci = bool(os.environ.get("CI"))
+    try:
+        path: Path = PARTS[part].build() if in_ci else PARTS[part].installed()
+    except PartMissing as missing:
+        if in_ci:
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+    return path
+
+
+@pytest.fixture(scope="session")
+def collector_binary() -> Path:
+    """The Collector's binary."""
+    return require("collector")
+
+
+@pytest.fixture(scope="session", name="jaeger")
+def running_jaeger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jaeger.Jaeger]:
+    """A running Jaeger with an empty store at the start of the session."""
+    require("jaeger")
+    with jaeger.run(directory=tmp_path_factory.mktemp("jaeger")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", name="marquez")
+def running_marquez(tmp_path_factory: pytest.TempPathFactory) -> Iterator[marquez.Marquez]:
+    """A running Marquez with an empty database at the start of the session."""
+    require("marquez")
+    with marquez.run(directory=tmp_path_factory.mktemp("marquez")) as running:
+        yield running
