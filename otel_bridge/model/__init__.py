@@ -1,5 +1,6 @@
 """The frozen values that flow through the bridge, and the derivation of ids. Imports nothing of the rest."""
 
+from otel_bridge.model.accepted import Accepted, Kind, Tally
 from otel_bridge.model.errors import (
     BridgeError,
     ConfigError,
@@ -38,6 +39,7 @@ from otel_bridge.model.runs import DatasetDescribed, EventType, JobDescribed, Ru
 from otel_bridge.model.spans import LogEvent, Resource, Scope, Span, SpanEvent, SpanLink, Status, Value
 
 __all__ = [
+    "Accepted",
     "BridgeError",
     "ConfigError",
     "Dataset",
@@ -54,6 +56,7 @@ __all__ = [
     "JobObserved",
     "JobRef",
     "JournalError",
+    "Kind",
     "LeftOut",
     "LogEvent",
     "Malformed",
@@ -75,6 +78,7 @@ __all__ = [
     "SpanSeen",
     "State",
     "Status",
+    "Tally",
     "TooLarge",
     "Transition",
     "Unauthenticated",

@@ -1,0 +1,34 @@
+"""What the receiving process hands to the journal: rows to keep, and the count of what it did not keep."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Kind(StrEnum):
+    """What a row's payload is. LINK is a plain span, kept because it can connect a run with its parent."""
+
+    SPAN = "span"
+    LINK = "link"
+    LOG = "log"
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """One span or log record that must be durable before its request is acknowledged.
+
+    `payload` is a serialized OTLP `ResourceSpans` with exactly one span (SPAN, LINK) or a `ResourceLogs` with
+    exactly one record (LOG). `key` is equal for every copy of the same span or record: trace id (16 bytes),
+    span id (8), one byte for the kind, and a discriminator for log records.
+    """
+
+    kind: Kind
+    key: bytes
+    payload: bytes
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Counts of one request, in spans and log records: received = not_lineage + sum of rejected + rows."""
+
+    received: int
+    not_lineage: int = 0
+    rejected: dict[str, int] = {}
