@@ -1,0 +1,68 @@
+"""What every command shares: the configuration options, and errors that end in exit code 2 with a plain text."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from otel_bridge.model import BridgeError, ConfigError
+from otel_bridge.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class BridgeGroup(click.Group):
+    """A group whose commands report our own errors as text, never as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; BridgeError becomes `error: …` on stderr and exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            for problem in error.problems:
+                click.echo(f"error: {problem}", err=True)
+        except BridgeError as error:
+            click.echo(f"error: {error}", err=True)
+        ctx.exit(2)
+
+
+def configured(command: Command) -> Command:
+    """Adds --config, --data-dir and --set; the command receives `settings`."""
+
+    def with_settings(config: Path | None, data_dir: str | None, assignments: tuple[str, ...], **others: Any) -> Any:
+        from otel_bridge.config import load
+
+        flags = [*assignments, *([f"data_dir={data_dir}"] if data_dir else [])]
+        return command(settings=load(config, flags), **others)
+
+    with_settings.__name__ = command.__name__
+    with_settings.__doc__ = command.__doc__
+    with_settings.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in (
+        click.option("--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Set one configuration value."),
+        click.option("--data-dir", metavar="DIR", help="Folder of the journal."),
+        click.option("--config", type=click.Path(path_type=Path), help="Configuration file (YAML)."),
+    ):
+        with_settings = option(with_settings)
+    return with_settings  # type: ignore[return-value]
+
+
+def data_dir(settings: Settings) -> Path:
+    """The data directory, which must exist for a command that looks into it."""
+    directory = Path(settings.data_dir)
+    if not directory.is_dir():
+        raise BridgeError(
+            f"{directory} does not exist. Start `otel-bridge serve` first, or name another one with --data-dir."
+        )
+    return directory
+
+
+def duration_ns(text: str) -> int:
+    """`10m` and the like in nanoseconds, for options."""
+    from otel_bridge.settings import Duration
+
+    try:
+        return int(Duration.parse(text) * 1e9)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None

@@ -1,0 +1,83 @@
+"""What can be configured: an annotated example, and a JSON Schema, both from the settings themselves."""
+
+import dataclasses
+import textwrap
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from otel_bridge.deliver import KINDS
+from otel_bridge.settings import Settings
+
+HEAD = """\
+# Every setting with its default. Any of them can also be given as an environment variable, such as
+# OTEL_BRIDGE_RECEIVE__GRPC__ENDPOINT=127.0.0.1:4317, or as a flag: --set receive.grpc.endpoint=127.0.0.1:4317
+"""
+
+
+def example() -> str:
+    """A complete configuration with the defaults, each key explained, and one destination of each kind."""
+    body = _mapping(Settings(data_dir="./data"), skip={"destinations"})
+    kinds = "\n".join(_destination(name) for name in KINDS)
+    return f"{HEAD}{body}\n# {_docs(Settings)['destinations']}\ndestinations:\n{kinds}"
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the configuration file, for editors."""
+    schema = TypeAdapter(Settings).json_schema()
+    kinds = [_kind_schema(name) for name in KINDS]
+    schema["properties"]["destinations"] = {"type": "array", "items": {"oneOf": kinds}}
+    schema["required"] = []
+    schema["$defs"].pop("Destination", None)
+    return schema
+
+
+def _kind_schema(name: str) -> dict[str, Any]:
+    schema = TypeAdapter(KINDS[name].options).json_schema()
+    own = {"name": {"type": "string"}, "type": {"const": name}}
+    return schema | {"properties": own | schema.get("properties", {}), "required": ["type", *schema.get("required", [])]}
+
+
+def _destination(name: str) -> str:
+    return textwrap.indent(KINDS[name].example.strip(), "  ") + "\n"
+
+
+def _docs(cls: type) -> dict[str, str]:
+    fields: dict[str, FieldInfo] = getattr(TypeAdapter(cls), "_type", cls).__dict__.get("__pydantic_fields__", {})
+    if fields:
+        return {name: field.description or "" for name, field in fields.items()}
+    schema = TypeAdapter(cls).json_schema()
+    return {name: prop.get("description", "") for name, prop in schema.get("properties", {}).items()}
+
+
+def _mapping(value: Any, indent: int = 0, skip: frozenset[str] | set[str] = frozenset()) -> str:
+    docs = _docs(type(value))
+    out = []
+    for field in dataclasses.fields(value):
+        if field.name in skip:
+            continue
+        out += _entry(field.name, getattr(value, field.name), docs.get(field.name, ""), indent)
+    return "".join(out)
+
+
+def _entry(name: str, value: Any, doc: str, indent: int) -> list[str]:
+    pad = " " * indent
+    lines = [f"{pad}# {line}\n" for line in textwrap.wrap(doc, 100)]
+    if dataclasses.is_dataclass(value) and hasattr(value, "__pydantic_config__"):
+        return [*lines, f"{pad}{name}:\n", _mapping(value, indent + 2)]
+    return [*lines, textwrap.indent(yaml.safe_dump({name: _plain(value)}, sort_keys=False, width=1000), pad)]
+
+
+def _plain(value: Any) -> Any:
+    """A value as YAML can hold it."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    if isinstance(value, int | float):
+        return int(value) if value == int(value) else float(value)
+    return str(value)

@@ -1,0 +1,136 @@
+"""Trees of configuration into `Settings`, with every problem reported at once."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from otel_bridge.config import problems, sources
+from otel_bridge.deliver import KINDS, from_environment
+from otel_bridge.model import ConfigError
+from otel_bridge.namespaces import Namespaces
+from otel_bridge.openlineage import check_custom_facets
+from otel_bridge.settings import Destination, Settings
+
+
+def load(
+    file: Path | None = None,
+    flags: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Settings:
+    """Read, merge and check the configuration.
+
+    Args:
+        file: YAML; by default the one named by `OTEL_BRIDGE_CONFIG`, or none.
+        flags: `path=value` assignments, which win over everything.
+        environ: by default the process environment.
+        cwd: where an `openlineage.yml` is looked for.
+
+    Raises:
+        ConfigError: with one line for each problem.
+    """
+    environ = os.environ if environ is None else environ
+    named = environ.get("OTEL_BRIDGE_CONFIG")
+    file = file or (Path(named) if named else None)
+    tree = sources.merged(
+        sources.from_file(file) if file else {},
+        sources.from_environment(environ),
+        sources.from_flags(flags),
+    )
+    return _settings(tree, environ, cwd or Path.cwd())
+
+
+def default_data_dir(environ: Mapping[str, str]) -> str:
+    """`otel-bridge` in the user's state directory (XDG base directories)."""
+    state = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local/state")
+    return str(Path(state) / "otel-bridge")
+
+
+def _settings(tree: sources.Tree, environ: Mapping[str, str], cwd: Path) -> Settings:
+    found: list[str] = []
+    tree = {"data_dir": default_data_dir(environ)} | tree
+    given = tree.pop("destinations", None)
+    destinations = _destinations(given, found)
+    settings = _tree(tree, found)
+    if settings:
+        found += _consistency(settings)
+    if given is None and not found:
+        destinations = _from_openlineage(environ, cwd, found)
+    if found or settings is None:
+        raise ConfigError(found)
+    return dataclasses.replace(settings, destinations=tuple(destinations))
+
+
+def _tree(tree: sources.Tree, found: list[str]) -> Settings | None:
+    try:
+        return TypeAdapter(Settings).validate_python(tree)
+    except ValidationError as error:
+        found += problems.lines(error, Settings)
+        return None
+
+
+def _destinations(given: Any, found: list[str]) -> list[Destination]:
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        found.append("destinations: expected a list of mappings, each with `name` and `type`.")
+        return []
+    result = [d for i, item in enumerate(given) if (d := _destination(item, f"destinations[{i}]", found))]
+    names = [d.name for d in result]
+    found += [f"destinations: the name {n!r} is used twice; names must differ." for n in sorted(set(names)) if names.count(n) > 1]
+    return result
+
+
+def _destination(item: Any, path: str, found: list[str]) -> Destination | None:
+    if not isinstance(item, dict):
+        found.append(f"{path}: expected a mapping with `name` and `type`.")
+        return None
+    options = dict(item)
+    kind = str(options.pop("type", "http"))
+    name = options.pop("name", kind)
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+        found.append(f"{path}.name: expected letters, digits, `_`, `.` and `-` only.")
+        return None
+    if kind not in KINDS:
+        found.append(problems.unknown(f"{path}.type", kind, KINDS).replace("unknown key", "unknown type"))
+        return None
+    try:
+        checked = TypeAdapter(KINDS[kind].options).validate_python(options)
+    except ValidationError as error:
+        found += problems.lines(error, KINDS[kind].options, f"{path}.")
+        return None
+    return Destination(name, kind, checked)
+
+
+def _consistency(settings: Settings) -> list[str]:
+    """Problems that only several values together show."""
+    found = [*_checked("namespace", lambda: Namespaces(settings.namespace))]
+    found += [f"facets: {line}" for line in check_custom_facets(settings)]
+    for door in ("grpc", "http"):
+        tls = getattr(settings.receive, door).tls
+        for key in ("cert", "key", "client_ca"):
+            if tls and (name := getattr(tls, key)) and not Path(name).is_file():
+                found.append(f"receive.{door}.tls.{key}: no such file: {name}")
+    return found
+
+
+def _checked(path: str, build: Any) -> list[str]:
+    try:
+        build()
+    except (ValueError, re.error) as error:
+        return [f"{path}: {error}"]
+    return []
+
+
+def _from_openlineage(environ: Mapping[str, str], cwd: Path, found: list[str]) -> list[Destination]:
+    try:
+        destination = from_environment(environ, cwd)
+    except ValueError as error:
+        found.append(f"destination from OpenLineage's own configuration: {error}")
+        return []
+    return [destination] if destination else []

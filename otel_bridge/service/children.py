@@ -1,0 +1,98 @@
+"""Child processes of `serve`: started, watched, started again when they end, stopped in bounded time."""
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+import structlog
+
+from otel_bridge.service.worker import settings_to_wire
+from otel_bridge.settings import Settings
+
+RESTART_FIRST_S = 0.2
+RESTART_MOST_S = 10.0
+READY_WITHIN_S = 30.0
+
+log = structlog.get_logger()
+
+
+class Child:
+    """One worker process of a given role, kept alive until `stop`."""
+
+    def __init__(self, role: str, settings: Settings) -> None:
+        self.role = role
+        self.facts: dict[str, Any] = {}
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Start it and wait until it reports that it is ready.
+
+        Raises:
+            RuntimeError: if it ends or says nothing within 30 s; what it wrote to stderr says why.
+        """
+        await self._launch()
+        self._watcher = asyncio.create_task(self._watch())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs at this moment."""
+        return self._process is not None and self._process.returncode is None
+
+    def tell(self, status: dict[str, Any]) -> None:
+        """Send a status line; dropped if the child is being restarted or does not read."""
+        stdin = self._process.stdin if self._process else None
+        if stdin and self.alive and not stdin.is_closing() and stdin.transport.get_write_buffer_size() < 4096:
+            stdin.write(json.dumps(status).encode() + b"\n")
+
+    async def stop(self, within_s: float) -> None:
+        """Close its stdin, wait, and kill it if it does not end in time. The journal keeps what is left."""
+        self._stopping = True
+        if self._process and self._process.stdin:
+            self._process.stdin.close()
+        if self._process:
+            try:
+                await asyncio.wait_for(self._process.wait(), within_s)
+            except TimeoutError:
+                log.warning("child did not stop in time; what it did not finish stays in the journal", role=self.role)
+                self._process.kill()
+                await self._process.wait()
+        if self._watcher:
+            await self._watcher
+
+    async def _launch(self) -> None:
+        reading, writing = os.pipe()
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "otel_bridge.service.worker", self.role, str(writing),
+            stdin=asyncio.subprocess.PIPE, pass_fds=(writing,),
+        )  # fmt: skip
+        os.close(writing)
+        assert self._process.stdin is not None
+        self._process.stdin.write(settings_to_wire(self._settings))
+        line = await asyncio.wait_for(asyncio.to_thread(_first_line, reading), READY_WITHIN_S)
+        if not line:
+            raise RuntimeError(f"the {self.role} process ended while starting; its last words are above")
+        self.facts = json.loads(line)
+
+    async def _watch(self) -> None:
+        delay = RESTART_FIRST_S
+        while self._process:
+            code = await self._process.wait()
+            if self._stopping:
+                return
+            log.error("child ended; starting it again", role=self.role, exit_code=code, after_s=delay)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, RESTART_MOST_S)
+            try:
+                await self._launch()
+            except (RuntimeError, TimeoutError, OSError) as error:
+                log.error("child did not start", role=self.role, error=str(error))
+
+
+def _first_line(descriptor: int) -> str:
+    with os.fdopen(descriptor) as pipe:
+        return pipe.readline()

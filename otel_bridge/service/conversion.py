@@ -1,0 +1,64 @@
+"""Accepted rows in, OpenLineage events out: the one pipeline of `serve` and `convert`. No I/O of its own."""
+
+import traceback
+from collections import Counter
+from collections.abc import Iterable
+
+from otel_bridge.assemble import Assembler, Records
+from otel_bridge.extract import Wanted, extract
+from otel_bridge.model import Event, Kind, LogEvent, Span, Transition
+from otel_bridge.namespaces import Namespaces
+from otel_bridge.openlineage import EventBuilder
+from otel_bridge.receive.decode import log_event, span
+from otel_bridge.settings import Settings
+
+
+class ConversionFailed(Exception):
+    """A bug of ours: the row stays in the journal and can be converted again. The message is a traceback."""
+
+
+class Conversion:
+    """extract, assemble and build, over a table of run records.
+
+    `now_ns` is the clock that waiting children and lost runs are measured with; event times are the spans' own.
+    """
+
+    def __init__(self, settings: Settings, records: Records) -> None:
+        self._names = Namespaces(settings.namespace)
+        self._wanted = Wanted.of(settings.facets)
+        self._assembler = Assembler(records, settings.runs)
+        self._builder = EventBuilder(settings)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What the assembler left out or saw twice, by reason, since the start."""
+        return self._assembler.counts
+
+    def feed(self, kind: Kind, payload: bytes, now_ns: int) -> list[Event]:
+        """Events that this row brings about.
+
+        Raises:
+            ConversionFailed: for any exception on the way; nothing else is affected.
+        """
+        try:
+            observed = extract(decode(kind, payload), self._names, self._wanted)
+            transitions = [t for o in observed for t in self._assembler.observe(o, now_ns)]
+            return self._build(transitions)
+        except Exception:  # noqa: BLE001 - whatever the bug is, the span must not be lost
+            raise ConversionFailed(traceback.format_exc()) from None
+
+    def tick(self, now_ns: int) -> list[Event]:
+        """Events that time brings about: children that waited long enough, lost runs."""
+        return self._build(self._assembler.tick(now_ns))
+
+    def drain(self) -> list[Event]:
+        """Events of everything that still waits, at the end of an offline input."""
+        return self._build(self._assembler.drain())
+
+    def _build(self, transitions: Iterable[Transition]) -> list[Event]:
+        return [self._builder.build(t) for t in transitions]
+
+
+def decode(kind: Kind, payload: bytes) -> Span | LogEvent:
+    """The span or log event in an accepted row."""
+    return log_event(payload) if kind is Kind.LOG else span(payload)

@@ -1,0 +1,119 @@
+"""The converting process: reads accepted rows, writes events, one transaction a batch.
+
+What can't be written is not lost: the batch is thrown away, the state is read again from disk, and the same
+rows are converted again.
+"""
+
+import select
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+
+from otel_bridge.journal import AcceptedReader, AcceptedRow, Batch, EventLog, Failure, SqliteRecords, delivered_by_all
+from otel_bridge.model import Event, JournalError, Unavailable
+from otel_bridge.service.conversion import Conversion, ConversionFailed
+from otel_bridge.settings import Settings
+
+BATCH_ROWS = 500
+POLL_S = 0.02
+TROUBLE_PAUSE_S = 1.0
+PRUNE_EVERY_S = 5.0
+STOP_WITHIN_S = 5.0
+
+log = structlog.get_logger()
+
+
+class Converter:
+    """The open files and the assembler's state; thrown away and made again after trouble with the disk."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._directory = Path(settings.data_dir)
+        self._settings = settings
+        self._log = EventLog.open(self._directory, settings.journal)
+        self._records = SqliteRecords(self._log)
+        self._conversion = Conversion(settings, self._records)
+        self._accepted = AcceptedReader(self._directory)
+        self._pruned_s = 0.0
+
+    def step(self, now_ns: int) -> bool:
+        """Convert one batch; False if there was nothing to do.
+
+        Raises:
+            JournalError, Unavailable: the batch could not be written and this object is of no further use.
+        """
+        self._prune(now_ns)
+        if self._log.full:
+            return False
+        again = self._log.claim_again(BATCH_ROWS)
+        rows = self._accepted.read(self._log.cursor, BATCH_ROWS)
+        events: list[Event] = []
+        failures: list[Failure] = []
+        for row in [*self._accepted.read_seqs(again), *rows]:
+            self._row(row, now_ns, events, failures)
+        events += self._conversion.tick(now_ns)
+        batch = Batch(
+            events=events,
+            failures=failures,
+            converted=len(rows) - sum(f.seq > self._log.cursor for f in failures),
+            cursor=rows[-1].seq if rows else self._log.cursor,
+            again=again,
+        )
+        return self._commit(batch, now_ns)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._accepted.close()
+        self._log.close()
+
+    def _row(self, row: AcceptedRow, now_ns: int, events: list[Event], failures: list[Failure]) -> None:
+        try:
+            events += self._conversion.feed(row.kind, row.payload, now_ns)
+        except ConversionFailed as error:
+            log.error("a span could not be converted; it is kept", seq=row.seq, traceback=str(error))
+            failures.append(Failure(row.seq, "conversion_error", str(error)))
+
+    def _commit(self, batch: Batch, now_ns: int) -> bool:
+        return self._log.commit(batch, self._records, now_ns)
+
+    def _prune(self, now_ns: int) -> None:
+        if now_ns / 1e9 - self._pruned_s >= PRUNE_EVERY_S:
+            self._pruned_s = now_ns / 1e9
+            names = [d.name for d in self._settings.destinations]
+            self._log.prune(delivered_by_all(self._directory, names), now_ns)
+
+
+def run(settings: Settings, stdin: BinaryIO, ready: Callable[..., None]) -> None:
+    """Convert until stdin ends, then what is left, within 5 s."""
+    converter: Converter | None = Converter(settings)
+    ready()
+    stop_at: float | None = None
+    while stop_at is None or time.monotonic() < stop_at:
+        try:
+            converter = converter or Converter(settings)
+            worked = converter.step(time.time_ns())
+        except (JournalError, Unavailable, OSError) as error:
+            log.error("events could not be written; trying again", error=str(error), after_s=TROUBLE_PAUSE_S)
+            converter = _discard(converter)
+            worked = False
+            if stop_at is not None:
+                return
+        if stop_at is not None and not worked:
+            break
+        if stop_at is None and _ended(stdin, 0 if worked else (POLL_S if converter else TROUBLE_PAUSE_S)):
+            stop_at = time.monotonic() + STOP_WITHIN_S
+    if converter:
+        converter.close()
+
+
+def _discard(converter: Converter | None) -> None:
+    if converter:
+        converter.close()
+
+
+def _ended(stdin: BinaryIO, wait_s: float) -> bool:
+    """Whether the parent closed our stdin, looked at for `wait_s` seconds."""
+    readable: Iterable[object] = select.select([stdin], [], [], wait_s)[0]
+    return any(True for _ in readable) and stdin.read(65536) == b""

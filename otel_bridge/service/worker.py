@@ -1,0 +1,64 @@
+"""A child process: `python -m otel_bridge.service.worker ROLE REPORT_FD`.
+
+Its stdin carries the settings (length, then pickle) and after that status lines of the parent; the end of
+stdin means that the parent stops or is gone. It writes one JSON line to the report descriptor when it is ready.
+"""
+
+import json
+import os
+import pickle
+import signal
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from otel_bridge.settings import Settings
+from otel_bridge.telemetry import configure_logging
+
+LENGTH = struct.Struct(">Q")
+
+
+def settings_to_wire(settings: Settings) -> bytes:
+    """What a child reads first."""
+    blob = pickle.dumps(settings)
+    return LENGTH.pack(len(blob)) + blob
+
+
+def settings_from_wire(stream: BinaryIO) -> Settings:
+    """The parent's settings; only ever read from the pipe that the parent made."""
+    (length,) = LENGTH.unpack(stream.read(LENGTH.size))
+    settings: Settings = pickle.loads(stream.read(length))  # noqa: S301 - our own parent wrote it
+    return settings
+
+
+def reporter(descriptor: int) -> Callable[..., None]:
+    """A function that tells the parent we are ready, with facts such as the bound port."""
+
+    def report(**facts: Any) -> None:
+        with os.fdopen(descriptor, "w") as pipe:
+            pipe.write(json.dumps(facts) + "\n")
+
+    return report
+
+
+def main() -> None:
+    """Run a role until the parent closes stdin. Signals are the parent's business."""
+    role, descriptor = sys.argv[1], int(sys.argv[2])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    stdin = os.fdopen(0, "rb", buffering=0)
+    settings = settings_from_wire(stdin)
+    configure_logging(settings.log)
+    if role == "convert":
+        from otel_bridge.service.converting import run as convert
+
+        convert(settings, stdin, reporter(descriptor))
+    else:
+        from otel_bridge.service.delivering import run as deliver
+
+        deliver(settings, stdin, reporter(descriptor))
+
+
+if __name__ == "__main__":
+    main()

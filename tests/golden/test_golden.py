@@ -1,0 +1,44 @@
+"""The golden corpus: OTLP in, OpenLineage out, as plain files.
+
+A case is a folder `tests/golden/<dialect>/<name>/` with `input.jsonl` (OTLP/JSON, one request a line; traces and
+logs may be mixed), `events.ndjson` (what must come out) and optionally `config.yaml`. Adding one touches no Python;
+`UPDATE_GOLDEN=1 pytest tests/golden` writes what comes out, for you to read before you commit it.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from otel_bridge.config import load
+from otel_bridge.service import convert_files
+
+HERE = Path(__file__).parent
+CASES = sorted(p.parent for p in HERE.glob("*/*/input.jsonl"))
+
+
+def convert(case: Path) -> list[bytes]:
+    config = case / "config.yaml"
+    settings = load(config if config.exists() else None, ["data_dir=unused"], environ={}, cwd=case)
+    content = (case / "input.jsonl").read_bytes()
+    return [event.body for event in convert_files([("input.jsonl", content)], settings)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_case(case: Path, openlineage_spec) -> None:
+    made = convert(case)
+    expected = case / "events.ndjson"
+    if os.environ.get("UPDATE_GOLDEN"):
+        expected.write_bytes(b"".join(line + b"\n" for line in made))
+    assert made == expected.read_bytes().splitlines()
+    for line in made:
+        openlineage_spec.check(line)
+
+
+def test_there_are_cases() -> None:
+    assert len(CASES) >= 10
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_converting_twice_gives_the_same_bytes(case: Path) -> None:
+    assert convert(case) == convert(case)
