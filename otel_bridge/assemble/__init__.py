@@ -1,0 +1,5 @@
+"""Runs out of observations: parents, late and duplicate spans, lost runs. Pure; the caller passes the clock."""
+
+from otel_bridge.assemble.records import MemoryRecords, Record, Records
+
+__all__ = ["MemoryRecords", "Record", "Records"]
