@@ -19,7 +19,7 @@ PARTS: dict[Part, ModuleType] = {"collector": collector, "jaeger": jaeger, "marq
 
 
 def require(part: Part) -> Path:
-    """The built part. If it is missing the test is skipped; where `CI` is set it is built, or the test fails."""
+    """The built part. If it is missing the test skips; where `CI` is set it is built, or the test fails."""
     in_ci = bool(os.environ.get("CI"))
     try:
         path: Path = PARTS[part].build() if in_ci else PARTS[part].installed()
