@@ -1,4 +1,4 @@
-"""Runs out of observations: parents, late and duplicate spans, lost runs. Pure; the caller passes the clock."""
+"""Runs out of observations: parents, late and duplicate spans, lost runs. Pure; the caller has the clock."""
 
 from otel_bridge.assemble.records import MemoryRecords, Record, Records
 

@@ -1,7 +1,7 @@
 """What the assembler remembers between observations, one record for each span it has heard of, and where.
 
-`Records` is the table; `MemoryRecords` keeps it in memory, for tests and offline conversion. The journal has the
-same table on disk.
+`Records` is the table; `MemoryRecords` keeps it in memory, for tests and offline conversion. The journal has
+the same table on disk.
 """
 
 from collections.abc import Iterable
@@ -80,7 +80,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def finished(self) -> bool:
-        """Of a run: its real terminal event was sent. Others can be forgotten when nobody waits any longer."""
+        """Of a run: its real terminal event was sent, only the reference to it is kept."""
         return self.ended_as is not None and not self.lost
 
 
@@ -160,7 +160,7 @@ class MemoryRecords:
             self._due[key] = record.due_ns
 
     def forget(self, before_ns: int) -> None:
-        """Drop what was not touched since `before_ns` and of which nothing is due: plain spans and finished runs."""
+        """Drop plain spans and finished runs that were not touched since `before_ns`."""
         old = [r for r in self._records.values() if r.updated_ns < before_ns and r.due_ns is None]
         for record in old:
             if record.finished or not record.run_id:
