@@ -177,7 +177,7 @@ def test_tls_from_the_agent_to_the_bridge(tmp_path: Path) -> None:
 
 def test_the_load_balancing_layer_sends_lineage_over_grpc(tmp_path: Path) -> None:
     with grpc_sink() as bridge:
-        env = {"OTEL_BRIDGE_GRPC_PORT": bridge.endpoint.rpartition(":")[2]}
+        env = {"OTELCOL_BRIDGE_GRPC_PORT": bridge.endpoint.rpartition(":")[2]}
         with line(tmp_path, env, layers=["gateway-load-balancing.yaml"]) as flow:
             flow.send(span("run", LINEAGE), span("plain"), span("inside", INSIDE))
             flow.settle(bridge)
@@ -206,7 +206,7 @@ def test_the_kafka_layer_writes_otlp_requests_of_one_trace_each(tmp_path: Path) 
 def test_the_token_layer_sends_the_token_of_the_file(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("sesame")
-    env = {"OTEL_BRIDGE_TOKEN_FILE": str(token)}
+    env = {"OTELCOL_BRIDGE_TOKEN_FILE": str(token)}
     with line(tmp_path, env, layers=["gateway-token.yaml"]) as flow:
         flow.settle(flow.bridge)
         assert {headers.get("authorization") for headers in flow.bridge.headers} == {"Bearer sesame"}
