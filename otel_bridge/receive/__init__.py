@@ -1,0 +1,32 @@
+"""OTLP in: bytes to rows of the journal.
+
+    grpc_door   http     two doors, each with its limits, credentials and error format
+          └──┬───┘
+            ack          one function behind both: inflate, select, make durable, answer
+             │
+         selection       what of a request is lineage (frames, jsonrequest, topology)
+             │
+          decode         a row's payload back to a Span or LogEvent, in the converting process
+
+The doors need grpc and httptools; they are loaded when somebody asks for them, so that the converting process
+and `otel-bridge convert` stay small.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from otel_bridge.receive.ack import Journal, Receiver
+from otel_bridge.receive.jsonrequest import Signal, transcode
+from otel_bridge.receive.selection import Selected, Selection
+
+if TYPE_CHECKING:
+    from otel_bridge.receive.doors import Doors
+
+__all__ = ["Doors", "Journal", "Receiver", "Selected", "Selection", "Signal", "transcode"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Doors":
+        from otel_bridge.receive.doors import Doors
+
+        return Doors
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

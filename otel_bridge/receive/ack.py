@@ -1,0 +1,163 @@
+"""The one function behind both doors: a request in, an answer out, and nothing acknowledged that is not
+durable.
+
+What it raises is always a `Refused`. Anything unexpected becomes Unavailable, because a sender that is told
+so repeats the request, and after any other error drops it for good.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, Protocol
+
+import msgspec
+import structlog
+
+from otel_bridge.model import Accepted, Refused, Tally, TooLarge, Unavailable
+from otel_bridge.receive.inflate import inflate
+from otel_bridge.receive.jsonrequest import Signal, transcode
+from otel_bridge.receive.selection import Selected, Selection
+from otel_bridge.settings import Receive
+
+Encoding = Literal["protobuf", "json"]
+
+INFLATE_AT_ONCE = 4 * 1024**2
+TRANSCODE_AT_ONCE = 64 * 1024
+"""Bytes that are worked on in the event loop; more goes to a thread, so that others need not wait."""
+
+log = structlog.get_logger()
+
+
+class Journal(Protocol):
+    """Where accepted rows become durable."""
+
+    async def commit(self, rows: Sequence[Accepted], tally: Tally) -> None:
+        """Return when rows and tally are on disk. Raises Unavailable when they can't be."""
+
+    def note(self, tally: Tally) -> None:
+        """Count a request of which nothing is kept; written later."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A request was taken: all of it, or all but `rejected` items because of `message`."""
+
+    rejected: int = 0
+    message: str = ""
+
+
+class InFlight:
+    """Bytes of requests that are held at this moment, in all doors together."""
+
+    def __init__(self, limit: int, retry_after: int) -> None:
+        self._limit = limit
+        self._retry_after = retry_after
+        self.size = 0
+
+    def add(self, size: int) -> None:
+        """Hold so many bytes more.
+
+        Raises:
+            Unavailable: that would be too many; nothing was added.
+        """
+        if self.size + size > self._limit:
+            raise Unavailable(
+                "too many bytes of requests in flight; repeat the request later", self._retry_after
+            )
+        self.size += size
+
+    def release(self, size: int) -> None:
+        """Hold them no longer."""
+        self.size -= size
+
+    @contextmanager
+    def held(self, size: int) -> Iterator[None]:
+        """`add`, and `release` at the end."""
+        self.add(size)
+        try:
+            yield
+        finally:
+            self.release(size)
+
+
+class Receiver:
+    """Answers requests. `failures` counts what went wrong inside, `refused` what was refused, by kind."""
+
+    def __init__(
+        self,
+        settings: Receive,
+        selection: Selection,
+        journal: Journal,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.max_request = int(settings.max_request)
+        self.retry_after = max(1, round(settings.retry_after))
+        self.in_flight = InFlight(max(settings.max_in_flight, 2 * settings.max_request), self.retry_after)
+        self.failures = 0
+        self.refused: dict[str, int] = {}
+        self._selection = selection
+        self._journal = journal
+        self._clock = clock
+
+    async def answer(
+        self, signal: Signal | Literal["metrics"], encoding: Encoding, body: bytes, content_encoding: str = ""
+    ) -> Answer:
+        """Take a request whose bytes are accounted for in `in_flight` by the door.
+
+        Raises:
+            Refused: and only that (or CancelledError).
+        """
+        try:
+            return await self._answer(signal, encoding, body, content_encoding)
+        except Refused as refusal:
+            self.count_refusal(refusal)
+            raise
+        except Exception:
+            self.failures += 1
+            log.exception("request_failed", signal=signal, encoding=encoding, size=len(body))
+            unavailable = Unavailable("internal error; the request can be repeated", self.retry_after)
+            self.count_refusal(unavailable)
+            raise unavailable from None
+
+    def count_refusal(self, refusal: Refused) -> None:
+        """Count a refusal, also one that a door made before there was a request to take."""
+        kind = type(refusal).__name__
+        self.refused[kind] = self.refused.get(kind, 0) + 1
+
+    async def _answer(
+        self, signal: Signal | Literal["metrics"], encoding: Encoding, body: bytes, content_encoding: str
+    ) -> Answer:
+        body, inflated = await self._inflate(body, content_encoding.strip().lower())
+        with self.in_flight.held(inflated):
+            if signal == "metrics":
+                return Answer()
+            selected = await self._select(signal, encoding, body)
+            await self._keep(selected)
+            return Answer(sum(selected.tally.rejected.values()), selected.message)
+
+    async def _inflate(self, body: bytes, encoding: str) -> tuple[bytes, int]:
+        """The plain body, and how many bytes more than the door accounted for it has."""
+        if encoding in {"", "identity"}:
+            return inflate(body, encoding, self.max_request), 0
+        try:
+            plain = inflate(body, encoding, min(INFLATE_AT_ONCE, self.max_request))
+        except TooLarge:
+            with self.in_flight.held(self.max_request):
+                plain = await asyncio.to_thread(inflate, body, encoding, self.max_request)
+        return plain, len(plain)
+
+    async def _select(self, signal: Signal, encoding: Encoding, body: bytes) -> Selected:
+        if encoding == "json" and len(body) > TRANSCODE_AT_ONCE and self._selection.wants(signal, body):
+            body, encoding = await asyncio.to_thread(transcode, signal, body), "protobuf"
+        select = self._selection.select_json if encoding == "json" else self._selection.select
+        return select(signal, body, self._clock())
+
+    async def _keep(self, selected: Selected) -> None:
+        if not selected.rows:
+            self._journal.note(selected.tally)
+            return
+        try:
+            await self._journal.commit(selected.rows, selected.tally)
+        except BaseException:
+            self._selection.undo(selected, self._clock())
+            raise

@@ -1,0 +1,62 @@
+"""Both doors, opened and closed together."""
+
+import asyncio
+from typing import Self
+
+import structlog
+
+from otel_bridge.receive.ack import Receiver
+from otel_bridge.receive.grpc_door import GrpcDoor
+from otel_bridge.receive.http_door import HttpDoor
+from otel_bridge.settings import Door, Endpoint, Receive
+
+log = structlog.get_logger()
+
+
+class Doors:
+    """The open doors. `grpc` and `http` are where they listen, None for one that is not enabled."""
+
+    def __init__(self, grpc: GrpcDoor | None, http: HttpDoor | None) -> None:
+        self._doors = [door for door in (grpc, http) if door]
+        self._http = http
+        self.grpc: Endpoint | None = grpc.endpoint if grpc else None
+        self.http: Endpoint | None = http.endpoint if http else None
+
+    @classmethod
+    async def open(cls, settings: Receive, receiver: Receiver) -> Self:
+        """Listen on the configured endpoints.
+
+        Raises:
+            BridgeError: an address can't be bound, or TLS files can't be used; then no door is open.
+        """
+        for name, door in (("grpc", settings.grpc), ("http", settings.http)):
+            _warn_if_exposed(name, door)
+        grpc = await GrpcDoor.open(settings, receiver) if settings.grpc.enabled else None
+        try:
+            http = await HttpDoor.open(settings, receiver) if settings.http.enabled else None
+        except BaseException:
+            if grpc:
+                await grpc.stop(0)
+            raise
+        return cls(grpc, http)
+
+    @property
+    def http_connections(self) -> int:
+        """Open HTTP connections."""
+        return self._http.connections if self._http else 0
+
+    async def stop(self, deadline_s: float) -> None:
+        """Accept nothing more, finish the requests under way for so long, then cut the rest off."""
+        await asyncio.gather(*(door.stop(deadline_s) for door in self._doors))
+
+
+def _warn_if_exposed(name: str, door: Door) -> None:
+    if not door.enabled or door.endpoint.loopback:
+        return
+    where = {"door": name, "endpoint": str(door.endpoint)}
+    client_certificates = door.tls is not None and door.tls.client_ca is not None
+    if not (door.bearer_tokens or client_certificates):
+        advice = f"set receive.{name}.bearer_tokens or receive.{name}.tls.client_ca"
+        log.warning("anybody_on_the_network_can_send", advice=advice, **where)
+    if door.tls is None:
+        log.warning("not_encrypted", advice=f"set receive.{name}.tls", **where)

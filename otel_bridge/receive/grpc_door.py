@@ -1,0 +1,112 @@
+"""The OTLP/gRPC door: generic handlers on raw bytes, so that both doors share one path."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, NoReturn, Self
+
+import grpc
+import grpc.aio
+
+from otel_bridge.model import BridgeError, Refused, Unauthenticated
+from otel_bridge.receive import status
+from otel_bridge.receive.ack import Receiver
+from otel_bridge.receive.credentials import Tokens, pem_files
+from otel_bridge.settings import Endpoint, Receive, Tls
+
+Signal = Literal["traces", "logs", "metrics"]
+
+SERVICES: dict[Signal, str] = {
+    "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
+    "logs": "opentelemetry.proto.collector.logs.v1.LogsService",
+    "metrics": "opentelemetry.proto.collector.metrics.v1.MetricsService",
+}
+MAX_STREAMS = 64
+"""Requests at once on one connection; a Collector has ten consumers by default."""
+MIN_PING_INTERVAL_MS = 5000
+CONNECTION_AGE_MS = 300_000
+CONNECTION_GRACE_MS = 30_000
+"""Connections are renewed, so that senders spread over replicas that came later."""
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class GrpcDoor:
+    """A listening OTLP/gRPC server. `endpoint` has the bound port."""
+
+    def __init__(self, settings: Receive, receiver: Receiver) -> None:
+        door = settings.grpc
+        self._receiver = receiver
+        self._tokens = Tokens(door.bearer_tokens)
+        self._server = grpc.aio.server(options=_options(int(settings.max_request)))
+        self._server.add_generic_rpc_handlers(
+            [self._service(signal, name) for signal, name in SERVICES.items()]
+        )
+        self.endpoint = Endpoint(door.endpoint.host, self._bind(door.endpoint, door.tls))
+
+    @classmethod
+    async def open(cls, settings: Receive, receiver: Receiver) -> Self:
+        """Listen on the endpoint of `settings.grpc`.
+
+        Raises:
+            BridgeError: the address can't be bound, or the TLS files can't be used.
+        """
+        self = cls(settings, receiver)
+        await self._server.start()
+        return self
+
+    async def stop(self, deadline_s: float) -> None:
+        """Accept nothing more, finish the requests under way for so long, then cut the rest off."""
+        await self._server.stop(deadline_s)
+
+    def _bind(self, endpoint: Endpoint, tls: Tls | None) -> int:
+        try:
+            if tls is None:
+                return self._server.add_insecure_port(str(endpoint))
+            cert, key, client_ca = pem_files(tls)
+            credentials = grpc.ssl_server_credentials([(key, cert)], client_ca, client_ca is not None)
+            return self._server.add_secure_port(str(endpoint), credentials)
+        except RuntimeError as error:
+            raise BridgeError(f"can't listen on {endpoint}: {error}; set receive.grpc.endpoint") from None
+
+    def _service(self, signal: Signal, name: str) -> Any:
+        handler = grpc.unary_unary_rpc_method_handler(self._export(signal))
+        return grpc.method_handlers_generic_handler(name, {"Export": handler})
+
+    def _export(self, signal: Signal) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        async def export(body: bytes, context: Any) -> bytes:
+            try:
+                self._authorize(context)
+                with self._receiver.in_flight.held(len(body)):
+                    answer = await self._receiver.answer(signal, "protobuf", body)
+            except Refused as refusal:
+                await _abort(context, refusal)
+            return status.response_body(signal, answer, "protobuf")
+
+        return export
+
+    def _authorize(self, context: Any) -> None:
+        metadata = dict(context.invocation_metadata() or ())
+        try:
+            self._tokens.check(str(metadata.get("authorization", "")).encode())
+        except Unauthenticated as refusal:
+            self._receiver.count_refusal(refusal)
+            raise
+
+
+async def _abort(context: Any, refusal: Refused) -> NoReturn:
+    """End the call with a code, a text and, in the trailing metadata, the same as `google.rpc.Status`."""
+    details = (("grpc-status-details-bin", status.status_protobuf(refusal)),)
+    await context.abort(_CODES[status.code(refusal)], status.message(refusal), trailing_metadata=details)
+    raise AssertionError("abort raises")
+
+
+def _options(max_request: int) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", max_request),
+        ("grpc.max_send_message_length", max_request),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_INTERVAL_MS),
+        ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
+        ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
+        ("grpc.max_concurrent_streams", MAX_STREAMS),
+        ("grpc.so_reuseport", 0),
+    ]

@@ -1,0 +1,86 @@
+"""The OTLP/HTTP door: listening, counting connections, stopping in bounded time."""
+
+import asyncio
+from typing import Self
+
+from otel_bridge.model import BridgeError
+from otel_bridge.receive.ack import Receiver
+from otel_bridge.receive.credentials import Tokens, ssl_context
+from otel_bridge.receive.http_connection import Connection
+from otel_bridge.settings import Door, Endpoint, Receive
+
+BACKLOG = 512
+HANDSHAKE_S = 10.0
+
+
+class HttpDoor:
+    """A listening OTLP/HTTP server. `endpoint` has the bound port."""
+
+    def __init__(self, settings: Receive, door: Door, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self.tokens = Tokens(door.bearer_tokens)
+        self.idle_timeout = float(settings.idle_timeout)
+        self.endpoint = door.endpoint
+        self._max_connections = settings.max_connections
+        self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._server: asyncio.Server
+
+    @classmethod
+    async def open(cls, settings: Receive, receiver: Receiver) -> Self:
+        """Listen on the endpoint of `settings.http`.
+
+        Raises:
+            BridgeError: the address can't be bound, or the TLS files can't be used.
+        """
+        door = settings.http
+        self = cls(settings, door, receiver)
+        context = ssl_context(door.tls) if door.tls else None
+        handshake = HANDSHAKE_S if context else None
+        host, port = door.endpoint.host, door.endpoint.port
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: Connection(self),
+                host,
+                port,
+                ssl=context,
+                ssl_handshake_timeout=handshake,
+                backlog=BACKLOG,
+            )
+        except OSError as error:
+            raise BridgeError(
+                f"can't listen on {door.endpoint}: {error}; set receive.http.endpoint"
+            ) from None
+        self.endpoint = Endpoint(host, self._server.sockets[0].getsockname()[1])
+        return self
+
+    @property
+    def connections(self) -> int:
+        """Open connections, those that are being refused included."""
+        return len(self._connections)
+
+    def entered(self, connection: Connection) -> bool:
+        """A new connection; False if there are too many."""
+        self._connections.add(connection)
+        self._empty.clear()
+        return len(self._connections) <= self._max_connections
+
+    def left(self, connection: Connection) -> None:
+        """The connection is gone."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    async def stop(self, deadline_s: float) -> None:
+        """Accept nothing more, finish the requests under way for so long, then cut the rest off."""
+        self._server.close()
+        for connection in list(self._connections):
+            connection.drain()
+        try:
+            await asyncio.wait_for(self._empty.wait(), deadline_s)
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.abort()
+            await self._empty.wait()
+        await self._server.wait_closed()
