@@ -1,0 +1,317 @@
+"""Transitions out of observations: a run starts once, after its parent, and ends once, whatever the order."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
+
+from otel_bridge.assemble import lost
+from otel_bridge.assemble.merge import absorb, failure, once
+from otel_bridge.assemble.parents import Above, above, parentage
+from otel_bridge.assemble.records import Record, Records
+from otel_bridge.model import (
+    DatasetDescribed,
+    DatasetObserved,
+    ErrorObserved,
+    EventType,
+    Heartbeat,
+    JobDescribed,
+    JobObserved,
+    Observation,
+    Omission,
+    Phase,
+    Run,
+    RunChanged,
+    RunObserved,
+    SpanRef,
+    SpanSeen,
+    State,
+    Transition,
+    run_id_of,
+)
+from otel_bridge.settings import Runs
+
+FOREVER = 2**63 - 1
+
+COUNTED = {
+    "duplicate": "observations of runs that were known already, among them second terminal events",
+    "parent_missing": "runs whose events have no parent because it was not known in time",
+    "parent_late": "runs whose parent turned up after their START: it is not amended",
+    "parent_start_late": "runs whose carried parent was heard of only after their START",
+    "run_id_shared": "further spans with the run id of an earlier one and the same job: one run",
+    "run_id_taken": "spans with the run id of a run of another job: the derived id is used",
+    "lost": "runs that fell silent after promising heartbeats",
+    "late_sign": "heartbeats and exceptions of runs that were over",
+}
+"""Keys of `Assembler.counts`."""
+
+TYPES = {
+    State.COMPLETE: EventType.COMPLETE,
+    State.FAIL: EventType.FAIL,
+    State.ABORT: EventType.ABORT,
+    State.SKIP: EventType.ABORT,
+}
+
+
+class Assembler:
+    """Turns observations into transitions; all memory is in `records`.
+
+    `now_ns` is the caller's clock in Unix ns: it measures waits and silence. Events have the producers' times.
+    """
+
+    def __init__(self, records: Records, runs: Runs) -> None:
+        self._records = records
+        self._runs = runs
+        self._now_ns = 0
+        self.counts: Counter[str] = Counter()
+
+    def observe(self, observation: Observation, now_ns: int) -> list[Transition]:
+        """What this observation brings about."""
+        self._now_ns = now_ns
+        match observation:
+            case RunObserved():
+                return self._run(observation)
+            case SpanSeen():
+                return self._span(observation)
+            case Heartbeat():
+                return self._heartbeat(observation)
+            case ErrorObserved():
+                return self._error(observation)
+            case DatasetObserved(evidence, at_ns, dataset, omissions):
+                return [DatasetDescribed(evidence, at_ns, dataset, omissions)]
+            case JobObserved():
+                return [_described(observation)]
+
+    def tick(self, now_ns: int) -> list[Transition]:
+        """What time brings about: waits that are over, runs that fell silent."""
+        self._now_ns = now_ns
+        out: list[Transition] = []
+        for record in self._each(sorted(self._records.due(now_ns), key=_by_due)):
+            if record.until_ns is not None:
+                self._wait_is_over(record, now_ns, out)
+            elif record.lost_at_ns is not None and record.lost_at_ns <= now_ns:
+                self._give_up(record, out)
+        return out
+
+    def drain(self) -> list[Transition]:
+        """End every wait with what is known: nothing else will arrive. No run is given up."""
+        out: list[Transition] = []
+        for record in self._each(sorted(self._records.due(FOREVER), key=_by_due)):
+            if record.until_ns is not None:
+                self._wait_is_over(record, FOREVER, out)
+        return out
+
+    def _run(self, observed: RunObserved) -> list[Transition]:
+        out: list[Transition] = []
+        record = self._owner(observed, out)
+        if record is None or not absorb(record, observed):
+            self.counts["duplicate"] += 1
+            return out
+        if observed.phase is Phase.START:
+            lost.heard(record, observed.started_ns, observed.heartbeat_s, self._now_ns, self._runs)
+        else:
+            record.lost_at_ns = None
+        self._settle(record, out)
+        return out
+
+    def _owner(self, observed: RunObserved, out: list[Transition]) -> Record | None:
+        """The record of this run: that of its span, or of an earlier span with the same run id."""
+        record = self._slot(observed.span)
+        if record.run_id:
+            return record
+        for run_id in (observed.run_id, run_id_of(record.trace_id, record.span_id)):
+            other = self._records.by_run(run_id)
+            if other is None:
+                record.run_id = run_id
+                return record
+            if other.job == observed.job:
+                self.counts["run_id_shared"] += 1
+                self._settle(_plain(record, observed.span, run_id), out)
+                return self._records.by_run(run_id)
+            self.counts["run_id_taken"] += 1
+        return None
+
+    def _span(self, seen: SpanSeen) -> list[Transition]:
+        out: list[Transition] = []
+        record = self._slot(seen.span)
+        if not record.run_id and (not record.seen or seen.enclosing_run_id):
+            self._settle(_plain(record, seen.span, seen.enclosing_run_id or ""), out)
+        return out
+
+    def _heartbeat(self, beat: Heartbeat) -> list[Transition]:
+        record = self._slot(beat.span)
+        if record.ended_as or record.has_end:
+            self.counts["late_sign"] += 1
+        elif record.run_id or not record.seen:
+            lost.heard(record, beat.at_ns, beat.interval_s, self._now_ns, self._runs)
+            self._put(record)
+        return []
+
+    def _error(self, observed: ErrorObserved) -> list[Transition]:
+        record = self._slot(observed.span)
+        if record.finished:
+            self.counts["late_sign"] += 1
+        elif record.run_id or not record.seen:
+            record.error = observed.error
+            self._put(record)
+        return []
+
+    def _settle(self, first: Record, out: list[Transition], deadline_ns: int = 0) -> None:
+        """Take this record as far as it goes, and with it those that wait for it.
+
+        Waits of the first record that end by `deadline_ns` are over.
+        """
+        self._put(first)
+        queue = deque([first, *sorted(self._records.waiting(first.trace_id, first.span_id), key=_by_start)])
+        while queue:
+            record = self._latest(queue.popleft())
+            overdue_ns = deadline_ns if _key(record) == _key(first) else 0
+            started = self._advance(record, overdue_ns, out)
+            self._put(record)
+            if started:
+                queue.extend(sorted(self._records.waiting_for_run(record.run_id), key=_by_start))
+
+    def _advance(self, record: Record, deadline_ns: int, out: list[Transition]) -> bool:
+        """Send what can be sent for this record; True if that was its START."""
+        if not record.run_id:
+            return False
+        starts = not record.start_sent
+        if starts:
+            found = above(record, self._records)
+            if self._waits(record, found, deadline_ns):
+                return False
+            out.append(self._start(record, found))
+        else:
+            self._note_late_parent(record)
+        if record.has_end and not record.finished:
+            out.append(self._end(record))
+        return starts
+
+    def _waits(self, record: Record, found: Above, deadline_ns: int) -> bool:
+        """Whether START must wait, and for what: the run above to start, or to become known."""
+        pending = found.record if found.record and not found.record.start_sent else None
+        until_ns = pending.until_ns if pending else record.until_ns
+        if not pending and not (found.span_id or found.run_id or (found.reference and record.parent_span_id)):
+            return False
+        if until_ns is None:
+            until_ns = self._now_ns + int(self._runs.parent_wait * lost.SECOND)
+        if until_ns <= deadline_ns:
+            return False
+        record.until_ns = until_ns
+        _wait_for(record, found)
+        return True
+
+    def _wait_is_over(self, record: Record, deadline_ns: int, out: list[Transition]) -> None:
+        """START without waiting any longer; runs above that are due as well go first."""
+        chain = {_key(record): record}
+        while (top := above(record, self._records).record) and not top.start_sent:
+            if _key(top) in chain or top.until_ns is None or top.until_ns > deadline_ns:
+                break
+            chain[_key(top)] = record = top
+        for due in reversed(list(chain.values())):
+            latest = self._latest(due)
+            if not latest.start_sent:
+                self._settle(latest, out, deadline_ns)
+
+    def _start(self, record: Record, found: Above) -> RunChanged:
+        known = parentage(record, found, self._runs.parent_wait)
+        run = _run_of(record)
+        if known.unknown:
+            self.counts["parent_missing"] += 1
+            run = replace(run, omissions=once((*run.omissions, Omission("parent", known.unknown))))
+        record.run = run = replace(run, job=record.job, parent=known.parent, root=known.root)
+        record.parent, record.root, record.parent_unknown = known.parent, known.root, bool(known.unknown)
+        record.start_sent, record.until_ns = True, None
+        _wait_for(record, Above() if found.record else found)
+        return RunChanged(
+            EventType.START, run.started_ns, replace(run, ended_ns=None, state=None, error=None)
+        )
+
+    def _end(self, record: Record) -> RunChanged:
+        run = _run_of(record)
+        ended_ns = run.started_ns if run.ended_ns is None else run.ended_ns
+        state = run.state or State.COMPLETE
+        error = failure(run.error, record.error) if state is State.FAIL else run.error
+        run = replace(run, job=record.job, parent=record.parent, root=record.root)
+        run = replace(run, ended_ns=ended_ns, state=state, error=error)
+        record.ended_as, record.lost, record.lost_at_ns = TYPES[state], False, None
+        record.run = record.error = record.carried_parent = record.carried_root = None
+        return RunChanged(record.ended_as, ended_ns, run)
+
+    def _give_up(self, record: Record, out: list[Transition]) -> None:
+        self.counts["lost"] += 1
+        event = lost.give_up(record, self._runs)
+        self._put(record)
+        out += [event] if event else []
+
+    def _note_late_parent(self, record: Record) -> None:
+        """Count a parent that turned up after START. Nothing that was sent is amended."""
+        if not (record.waits_span or record.waits_run):
+            return
+        if record.parent:
+            self.counts["parent_start_late"] += 1
+            _wait_for(record, Above())
+            return
+        found = above(record, self._records)
+        if found.record or found.reference:
+            record.parent_late = True
+            self.counts["parent_late"] += 1
+        _wait_for(record, Above() if record.parent_late else found)
+
+    def _slot(self, span: SpanRef) -> Record:
+        found = self._records.get(span.trace_id, span.span_id)
+        return found or Record(trace_id=span.trace_id, span_id=span.span_id)
+
+    def _put(self, record: Record) -> None:
+        record.updated_ns = self._now_ns
+        self._records.put(record)
+
+    def _latest(self, record: Record) -> Record:
+        return self._records.get(record.trace_id, record.span_id) or record
+
+    def _each(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The records as they are when their turn comes."""
+        for record in records:
+            yield self._latest(record)
+
+
+def _wait_for(record: Record, found: Above) -> None:
+    run = found.record or found.reference
+    record.waits_span, record.hops = found.span_id, found.hops
+    record.waits_run = run.run_id if run else found.run_id
+
+
+def _plain(record: Record, span: SpanRef, enclosing_run_id: str) -> Record:
+    record.seen, record.parent_span_id, record.enclosing_run_id = True, span.parent_span_id, enclosing_run_id
+    record.error = record.heartbeat_s = None
+    return record
+
+
+def _run_of(record: Record) -> Run:
+    assert record.run is not None, "a run that is not over is kept"
+    return record.run
+
+
+def _described(job: JobObserved) -> JobDescribed:
+    return JobDescribed(
+        evidence=job.evidence,
+        at_ns=job.at_ns,
+        job=job.job,
+        inputs=job.inputs,
+        outputs=job.outputs,
+        job_values=job.job_values,
+        job_facets=job.job_facets,
+        omissions=job.omissions,
+    )
+
+
+def _key(record: Record) -> tuple[str, str]:
+    return record.trace_id, record.span_id
+
+
+def _by_due(record: Record) -> tuple[int, str]:
+    return record.due_ns or 0, record.span_id
+
+
+def _by_start(record: Record) -> tuple[int, str]:
+    return record.run.started_ns if record.run else 0, record.span_id

@@ -1,0 +1,31 @@
+"""Observations out of spans and log events, one file per dialect. Pure."""
+
+from otel_bridge import convention
+from otel_bridge.extract.dialect import Dialect
+from otel_bridge.extract.dialects.bridge import Bridge
+from otel_bridge.extract.values import Attributes, run_id
+from otel_bridge.extract.wanted import Wanted
+from otel_bridge.model import LogEvent, Observation, Span, SpanRef, SpanSeen
+from otel_bridge.namespaces import Namespaces
+
+__all__ = ["DIALECTS", "MARKERS", "Dialect", "Wanted", "extract"]
+
+DIALECTS: tuple[Dialect, ...] = (Bridge(),)
+"""In order: the first that claims a span reads it."""
+
+MARKERS: tuple[bytes, ...] = tuple(dict.fromkeys(m for dialect in DIALECTS for m in dialect.markers))
+"""A span or log event with none of these in its bytes, its resource's or its scope's says nothing."""
+
+
+def extract(item: Span | LogEvent, names: Namespaces, wanted: Wanted = Wanted()) -> list[Observation]:  # noqa: B008
+    """What a span or log event says; for a span that no dialect claims, that it was seen."""
+    if isinstance(item, LogEvent):
+        found = next((d for d in DIALECTS if d.claims_event(item)), None)
+        return list(found.extract_event(item, names, wanted)) if found else []
+    claimed = next((d for d in DIALECTS if d.claims(item)), None)
+    return list(claimed.extract(item, names, wanted)) if claimed else [_seen(item)]
+
+
+def _seen(span: Span) -> SpanSeen:
+    enclosing = Attributes(span.attributes).read(convention.RUN_ID, run_id)
+    return SpanSeen(SpanRef(span.trace_id, span.span_id, span.parent_span_id), enclosing)

@@ -1,0 +1,31 @@
+"""What configured custom facets want to know beyond the convention."""
+
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+import msgspec
+
+from otel_bridge.model import Resource, Value
+from otel_bridge.settings import CustomFacet
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Names of attributes for facets of runs and jobs, and keys of dataset maps for facets of datasets."""
+
+    run: frozenset[str] = frozenset()
+    job: frozenset[str] = frozenset()
+    dataset: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, facets: Iterable[CustomFacet]) -> Self:
+        """What these facets take their fields from."""
+        names: dict[str, set[str]] = {"run": set(), "job": set(), "dataset": set()}
+        for facet in facets:
+            names[facet.slot if facet.slot in names else "dataset"].update(facet.fields.values())
+        return cls(**{slot: frozenset(found) for slot, found in names.items()})
+
+
+def picked(names: frozenset[str], attributes: Mapping[str, Value], resource: Resource) -> dict[str, Value]:
+    """The named attributes as the value `attributes`; the span's win over the resource's; {} for none."""
+    found = {n: source[n] for source in (resource.attributes, attributes) for n in names if n in source}
+    return {"attributes": found} if found else {}
