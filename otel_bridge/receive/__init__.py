@@ -19,14 +19,14 @@ from otel_bridge.receive.jsonrequest import Signal, transcode
 from otel_bridge.receive.selection import Selected, Selection
 
 if TYPE_CHECKING:
-    from otel_bridge.receive.doors import Doors
+    from otel_bridge.receive.doors import Doors, open_doors
 
-__all__ = ["Doors", "Journal", "Receiver", "Selected", "Selection", "Signal", "transcode"]
+__all__ = ["Doors", "Journal", "Receiver", "Selected", "Selection", "Signal", "open_doors", "transcode"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Doors":
-        from otel_bridge.receive.doors import Doors
+    if name in {"Doors", "open_doors"}:
+        from otel_bridge.receive import doors
 
-        return Doors
+        return getattr(doors, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -85,9 +85,9 @@ class Receiver:
 
     def __init__(
         self,
-        settings: Receive,
         selection: Selection,
         journal: Journal,
+        settings: Receive,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.max_request = int(settings.max_request)

@@ -1,44 +1,25 @@
 """Both doors, opened and closed together."""
 
 import asyncio
-from typing import Self
 
 import structlog
 
 from otel_bridge.receive.ack import Receiver
 from otel_bridge.receive.grpc_door import GrpcDoor
 from otel_bridge.receive.http_door import HttpDoor
-from otel_bridge.settings import Door, Endpoint, Receive
+from otel_bridge.settings import Door, Receive
 
 log = structlog.get_logger()
 
 
 class Doors:
-    """The open doors. `grpc` and `http` are where they listen, None for one that is not enabled."""
+    """The open doors. `grpc` and `http` are where they listen, as `host:port`; "" for one that is off."""
 
     def __init__(self, grpc: GrpcDoor | None, http: HttpDoor | None) -> None:
         self._doors = [door for door in (grpc, http) if door]
         self._http = http
-        self.grpc: Endpoint | None = grpc.endpoint if grpc else None
-        self.http: Endpoint | None = http.endpoint if http else None
-
-    @classmethod
-    async def open(cls, settings: Receive, receiver: Receiver) -> Self:
-        """Listen on the configured endpoints.
-
-        Raises:
-            BridgeError: an address can't be bound, or TLS files can't be used; then no door is open.
-        """
-        for name, door in (("grpc", settings.grpc), ("http", settings.http)):
-            _warn_if_exposed(name, door)
-        grpc = await GrpcDoor.open(settings, receiver) if settings.grpc.enabled else None
-        try:
-            http = await HttpDoor.open(settings, receiver) if settings.http.enabled else None
-        except BaseException:
-            if grpc:
-                await grpc.stop(0)
-            raise
-        return cls(grpc, http)
+        self.grpc = str(grpc.endpoint) if grpc else ""
+        self.http = str(http.endpoint) if http else ""
 
     @property
     def http_connections(self) -> int:
@@ -48,6 +29,24 @@ class Doors:
     async def stop(self, deadline_s: float) -> None:
         """Accept nothing more, finish the requests under way for so long, then cut the rest off."""
         await asyncio.gather(*(door.stop(deadline_s) for door in self._doors))
+
+
+async def open_doors(receiver: Receiver, settings: Receive) -> Doors:
+    """Listen on the configured endpoints.
+
+    Raises:
+        BridgeError: an address can't be bound, or TLS files can't be used; then no door is open.
+    """
+    for name, door in (("grpc", settings.grpc), ("http", settings.http)):
+        _warn_if_exposed(name, door)
+    grpc = await GrpcDoor.open(settings, receiver) if settings.grpc.enabled else None
+    try:
+        http = await HttpDoor.open(settings, receiver) if settings.http.enabled else None
+    except BaseException:
+        if grpc:
+            await grpc.stop(0)
+        raise
+    return Doors(grpc, http)
 
 
 def _warn_if_exposed(name: str, door: Door) -> None:
