@@ -162,3 +162,18 @@ def test_lineage_waits_on_disk_and_is_never_given_up(path: Path) -> None:
 def test_the_conditions_stand_between_markers() -> None:
     marked = {found["name"] for found in MARKED.finditer((CONFIG / "gateway.yaml").read_text())}
     assert marked == {"lineage filter", "lineage log filter", "tracing filter", "lineage sampling"}
+
+
+def test_every_file_and_variable_of_the_collector_is_explained() -> None:
+    readme = (CONFIG / "README.md").read_text()
+    names = {name for path in LAYERS for name in variables(path)}
+    assert {name for name in names if f"`{name}`" not in readme} == set()
+    assert {path.name for path in CONFIG.glob("*.yaml") if f"`{path.name}`" not in readme} == set()
+    assert set(re.findall(r"`(OTEL\w+)`", readme)) == names
+
+
+def test_the_documentation_names_tests_that_exist() -> None:
+    tests = (ROOT / "tests/e2e/test_collector_config.py").read_text()
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs/collector.md").read_text())
+    assert named
+    assert [name for name in named if f"def {name}(" not in tests] == []
