@@ -1,0 +1,58 @@
+"""The durable log: accepted spans, open runs, events, where each destination stands. One writer a file.
+
+| file | written by | holds |
+|---|---|---|
+| `accepted.db` | receive, through `GroupCommit` | `AcceptedLog`: spans and log records, counts of the rest |
+| `events.db` | convert | `EventLog`: events, omissions, failures, the assembler's records |
+| `delivery.db` | deliver | `DeliveryLog`: positions of destinations, dead letters |
+
+Each has a reader for other processes, and two of them a table of wishes for the command line (`control`).
+"""
+
+from otel_bridge.journal.accepted import AcceptedLog, AcceptedReader, AcceptedRow
+from otel_bridge.journal.control import Wish, ask, outcome
+from otel_bridge.journal.deliveries import (
+    DeadLetter,
+    DeliveryLog,
+    DeliveryReader,
+    Settled,
+    Standing,
+    delivered_by_all,
+)
+from otel_bridge.journal.directory import prepare
+from otel_bridge.journal.events import Batch, EventLog, EventReader, Failure, StoredEvent, converted_up_to
+from otel_bridge.journal.group_commit import Bounds, GroupCommit, Statistics
+from otel_bridge.journal.lock import Lock, hold
+from otel_bridge.journal.records import SqliteRecords
+from otel_bridge.journal.sums import DestinationSums, Sums, sums
+
+__all__ = [
+    "AcceptedLog",
+    "AcceptedReader",
+    "AcceptedRow",
+    "Batch",
+    "Bounds",
+    "DeadLetter",
+    "DeliveryLog",
+    "DeliveryReader",
+    "DestinationSums",
+    "EventLog",
+    "EventReader",
+    "Failure",
+    "GroupCommit",
+    "Lock",
+    "Settled",
+    "SqliteRecords",
+    "Standing",
+    "Statistics",
+    "StoredEvent",
+    "Sums",
+    "Wish",
+    "ask",
+    "converted_up_to",
+    "delivered_by_all",
+    "hold",
+    "outcome",
+    "prepare",
+    "sums",
+]
