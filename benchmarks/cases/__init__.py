@@ -1,0 +1,17 @@
+"""The cases by name; each is a function from a `Bench` to `Findings`."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from benchmarks.bench import Bench
+from benchmarks.cases import latency, lineage, memory, refused
+from benchmarks.figures import Findings
+from benchmarks.payloads import LARGE, SMALL
+
+CASES: Mapping[str, Callable[[Bench], Findings]] = {
+    **{door.name: partial(refused.measure, door=door) for door in refused.DOORS},
+    "lineage-small": partial(lineage.measure, name="small", size=SMALL),
+    "lineage-large": partial(lineage.measure, name="large", size=LARGE),
+    "latency": latency.measure,
+    "memory": memory.measure,
+}
