@@ -1,0 +1,118 @@
+"""Explicit start and end, and metadata outside runs, for code that has no block to put around its work."""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from opentelemetry.context import Context
+
+from otel_lineage import attributes as at
+from otel_lineage.datasets import DatasetLike, dataset_of
+from otel_lineage.identity import RunRef, job_namespace
+from otel_lineage.runs import LineageRun, known_attributes, spec_of, start_run
+from otel_lineage.trouble import guarded
+from otel_lineage.values import to_json
+
+
+class LineageEmitter:
+    """Starts and ends runs by call. `namespace` and `integration` are the defaults of every job."""
+
+    def __init__(self, namespace: str | None = None, integration: str | None = None) -> None:
+        self._namespace = namespace
+        self._integration = integration
+
+    def start(
+        self,
+        job: str,
+        *,
+        inputs: Iterable[DatasetLike] = (),
+        outputs: Iterable[DatasetLike] = (),
+        parent: LineageRun | RunRef | None = None,
+        context: Context | None = None,
+        start_ns: int | None = None,
+        **known: Any,
+    ) -> LineageRun:
+        """Start a run; keep the handle, and end it with `complete`, `fail`, `abort` or `skip`.
+
+        Args:
+            job: the job's name.
+            inputs: datasets that the run reads, as far as known.
+            outputs: datasets that it writes.
+            parent: a run of this process, or a reference to any run; default: the one around.
+            context: the context to start in; default: the parent's, or the current one.
+            start_ns: when it began, Unix nanoseconds; default: now.
+            **known: the other arguments of `lineage_run`.
+        """
+        if isinstance(parent, LineageRun):
+            context = parent.context() if context is None else context
+        run_known = self._known({**known, "parent": parent if isinstance(parent, RunRef) else None})
+        spec = None if run_known is None else spec_of(job, inputs, outputs, run_known)
+        return start_run(spec, context, start_ns)
+
+    def complete(self, run: LineageRun, *, end_ns: int | None = None) -> None:
+        """The run has done its work."""
+        run.end(end_ns=end_ns)
+
+    def fail(
+        self, run: LineageRun, error: BaseException | str | None = None, *, end_ns: int | None = None
+    ) -> None:
+        """The run has failed, with an exception or a message."""
+        if isinstance(error, BaseException):
+            run.set_state("FAIL")
+            run.end(error, end_ns=end_ns)
+            return
+        run.set_state("FAIL", error)
+        run.end(end_ns=end_ns)
+
+    def abort(self, run: LineageRun, reason: str | None = None, *, end_ns: int | None = None) -> None:
+        """The run was stopped from outside."""
+        run.set_state("ABORT", reason)
+        run.end(end_ns=end_ns)
+
+    def skip(self, run: LineageRun, *, end_ns: int | None = None) -> None:
+        """The run was scheduled and did not take place."""
+        run.set_state("SKIP")
+        run.end(end_ns=end_ns)
+
+    @guarded("dataset_event", fallback=None)
+    def dataset_event(self, dataset: DatasetLike, name: str | None = None, **values: Any) -> None:
+        """Static metadata of a dataset, outside any run."""
+        described = to_json(dataset_of(dataset, name, **values).as_map())
+        self._event(at.EVENT_DATASET, {at.DATASET: described})
+
+    @guarded("job_event", fallback=None)
+    def job_event(
+        self,
+        job: str,
+        *,
+        inputs: Iterable[DatasetLike] = (),
+        outputs: Iterable[DatasetLike] = (),
+        facets: Mapping[str, Any] | None = None,
+        **known: Any,
+    ) -> None:
+        """Static metadata of a job, outside any run; `**known` as for `lineage_run`."""
+        values = self._known(known)
+        spec = None if values is None else spec_of(job, inputs, outputs, values)
+        if spec is None:
+            return
+        attributes = dict(spec.attributes)
+        if facets:
+            attributes[at.JOB_FACETS] = to_json(facets)
+        self._event(at.EVENT_JOB, attributes)
+
+    @guarded("describing a run", fallback=None)
+    def _known(self, known: Mapping[str, Any]) -> dict[str, Any] | None:
+        return known_attributes(**{"namespace": self._namespace, "integration": self._integration, **known})
+
+    def _event(self, name: str, attributes: dict[str, Any]) -> None:
+        from otel_lineage.runtime import runtime  # loads the SDK at first use only
+
+        run_time = runtime()
+        if run_time.settings.disabled:
+            return
+        if name == at.EVENT_JOB and at.JOB_NAMESPACE not in attributes:
+            resource = run_time.provider().resource
+            attributes[at.JOB_NAMESPACE] = run_time.settings.job_namespace or job_namespace(
+                resource.attributes
+            )
+        run_time.export_event(name, attributes, time.time_ns())

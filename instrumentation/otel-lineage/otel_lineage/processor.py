@@ -1,0 +1,129 @@
+"""The span processor: knows every run span from its start, and takes it when it ends."""
+
+from typing import Any, cast
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import SpanContext
+
+from otel_lineage import attributes as at
+from otel_lineage.identity import RunRef, canonical_run_id, job_namespace, parent_attributes, run_id_of_span
+from otel_lineage.loops import in_event_loop
+from otel_lineage.runtime import Runtime, current
+from otel_lineage.trouble import guarded, warn_once
+from otel_lineage.values import to_text
+
+
+class LineageSpanProcessor(SpanProcessor):
+    """Serves our own runs and foreign run spans alike; other spans in a run are stamped with its id."""
+
+    @guarded("starting a run", fallback=None)
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """A run: complete it, note it, send START. Another span: stamp it."""
+        runtime = current()
+        if runtime is None:
+            return
+        around = runtime.runs.around(parent_context)
+        if at.JOB_NAME in (span.attributes or {}):
+            _begin(runtime, span, around or runtime.incoming.parent)
+        elif around is not None:
+            span.set_attribute(at.RUN_ID, around.run_id)
+
+    @guarded("ending a run", fallback=None)
+    def on_end(self, span: ReadableSpan) -> None:
+        """A run that this process opened: keep its copy, send it soon, and wait for the outermost."""
+        runtime = current()
+        if runtime is None or span.context is None:
+            return
+        run = runtime.runs.take(span)
+        if run is None and at.JOB_NAME not in (span.attributes or {}):
+            return
+        exact: dict[str, Any] = {}
+        if run is None:
+            exact = _become_run(runtime, span)
+        elif not run.ours:
+            return
+        elif run.handle is not None and (handle := run.handle()) is not None:
+            exact = handle.exact
+        runtime.export_span(span, exact)
+        if run is not None and run.outermost and runtime.waits and not in_event_loop():
+            runtime.exporter.flush(runtime.settings.flush_s)
+
+    @guarded("shutting down", fallback=None)
+    def shutdown(self) -> None:
+        """The provider ends: send what there is."""
+        self.force_flush()
+
+    @guarded("flushing", fallback=False)
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Try to send all now, within the time but at most our own limit."""
+        runtime = current()
+        if runtime is None or in_event_loop():
+            return True
+        return runtime.exporter.flush(min(timeout_millis / 1000, runtime.settings.flush_s))
+
+
+def _begin(runtime: Runtime, span: Span, parent: RunRef | None) -> None:
+    identity = _identity(span, parent)
+    span.set_attributes(identity)
+    known = {**(span.attributes or {}), **identity}
+    ref = RunRef(str(known[at.RUN_ID]), str(known[at.JOB_NAMESPACE]), str(known[at.JOB_NAME]), _root(known))
+    enclosing = runtime.runs.of_run_id(str(known.get(at.PARENT_RUN_ID)))
+    runtime.runs.add(span, ref, outermost=enclosing is None or not enclosing.ours)
+    runtime.export_start(span, known)
+
+
+def _identity(span: ReadableSpan, parent: RunRef | None) -> dict[str, str]:
+    """What the run's attributes do not say yet: its id, its job's namespace, its parent and root."""
+    given = span.attributes or {}
+    identity: dict[str, str] = {}
+    run_id = canonical_run_id(given.get(at.RUN_ID))
+    if run_id is None and at.RUN_ID in given:
+        warn_once(
+            "run id", "otel-lineage: run id %.100r is no UUID; the id of the span is used", given[at.RUN_ID]
+        )
+    identity[at.RUN_ID] = run_id or run_id_of_span(cast(SpanContext, span.get_span_context()))
+    if not given.get(at.JOB_NAMESPACE):
+        identity[at.JOB_NAMESPACE] = namespace_of(span)
+    if parent is not None and at.PARENT_RUN_ID not in given:
+        identity.update(parent_attributes(parent))
+    return identity
+
+
+def namespace_of(span: ReadableSpan) -> str:
+    """The job namespace of runs on this span's resource, unless configuration gives one."""
+    runtime = current()
+    configured = runtime.settings.job_namespace if runtime is not None else None
+    return to_text(configured or job_namespace(span.resource.attributes))
+
+
+def _root(known: dict[str, Any]) -> RunRef | None:
+    """The root run; a parent without a known root counts as the root."""
+    for prefix in ("openlineage.root", "openlineage.parent"):
+        parts = [known.get(f"{prefix}.{name}") for name in ("run.id", "job.namespace", "job.name")]
+        if all(parts):
+            run_id, namespace, name = map(str, parts)
+            return RunRef(run_id, namespace, name)
+    return None
+
+
+def _become_run(runtime: Runtime, span: ReadableSpan) -> dict[str, str]:
+    """A span that got its job's name after its start, as yet stamped with the run around it."""
+    given = dict(span.attributes or {})
+    around = runtime.runs.of_run_id(str(given.get(at.RUN_ID)))
+    if around is not None or canonical_run_id(given.get(at.RUN_ID)) is None:
+        given.pop(at.RUN_ID, None)
+    shell = ReadableSpan(span.name, span.context, resource=span.resource, attributes=given)
+    identity = _identity(shell, around.ref if around is not None else None)
+    _amend(span, identity)
+    return identity
+
+
+@guarded("amending an ended span", fallback=None)
+def _amend(span: Any, values: dict[str, str]) -> None:
+    """Write to the attributes of an ended span before other processors export them: no public way exists."""
+    bounded = span._attributes
+    bounded._immutable = False
+    for key, value in values.items():
+        bounded[key] = value
+    bounded._immutable = True
