@@ -32,6 +32,9 @@ from otel_bridge.model import (
 from otel_bridge.settings import Runs
 
 FOREVER = 2**63 - 1
+ID_TAKEN = Omission(
+    "openlineage.run.id", "a run of another job has this id; one derived from the span is used"
+)
 
 COUNTED = {
     "duplicate": "observations of runs that were known already, among them second terminal events",
@@ -56,7 +59,7 @@ TYPES = {
 class Assembler:
     """Turns observations into transitions; all memory is in `records`.
 
-    `now_ns` is the caller's clock in Unix ns: it measures waits and silence. Events have the producers' times.
+    `now_ns` is the caller's clock in Unix ns, for waits and silence only. Events have the producers' times.
     """
 
     def __init__(self, records: Records, runs: Runs) -> None:
@@ -104,6 +107,8 @@ class Assembler:
     def _run(self, observed: RunObserved) -> list[Transition]:
         out: list[Transition] = []
         record = self._owner(observed, out)
+        if record and record.run_id != observed.run_id and not record.run:
+            observed = replace(observed, omissions=(*observed.omissions, ID_TAKEN))
         if record is None or not absorb(record, observed):
             self.counts["duplicate"] += 1
             return out

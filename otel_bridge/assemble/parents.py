@@ -16,9 +16,9 @@ MAX_HOPS = 1000
 class Above(msgspec.Struct, frozen=True):
     """What is known of the run above: one of the fields, or none if there is no run above.
 
-    `record` is that run's; `reference` is a carried one that was not heard of yet; `span_id` is the first span
-    on the way up that was not, with the plain spans passed until there; `run_id` is a run that was not, which a
-    span on the way belongs to; `endless` is a cycle, or more than MAX_HOPS.
+    `record` is that run's; `reference` is a carried one that was not heard of yet; `span_id` is the first
+    span on the way up that was not, after `hops` plain spans; `run_id` is a run that was not, which a span on
+    the way belongs to; `endless` is a cycle, or more than MAX_HOPS.
     """
 
     record: Record | None = None
