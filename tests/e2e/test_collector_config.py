@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.parts import collector
 from tests.parts._process import wait_until
+from tests.parts.jaeger import Jaeger
 from tests.parts.sink import Sink, grpc_sink, http_sink
 
 pytest_plugins = ("tests.parts.fixtures",)
@@ -152,6 +153,17 @@ def test_an_agent_keeps_spans_until_the_gateway_is_back(tmp_path: Path) -> None:
             flow.gateway.restart()
             agent.restart()
             wait_until(lambda: names(flow.bridge) == ["run"])
+
+
+def test_a_pipelines_trace_is_found_in_jaeger(tmp_path: Path, jaeger: Jaeger) -> None:
+    trace_id = secrets.token_bytes(16)
+    env = {"OTELCOL_TRACING_ENDPOINT": jaeger.otlp_grpc_endpoint, "OTELCOL_SAMPLING_PERCENTAGE": "0"}
+    with line(tmp_path, env) as flow:
+        flow.send(span("run", LINEAGE, trace_id), span("query", {}, trace_id), span("copy", COPY, trace_id))
+        wait_until(lambda: jaeger.trace(trace_id.hex()) is not None)
+        found = jaeger.trace(trace_id.hex())
+        assert found is not None
+        assert sorted(each["operationName"] for each in found["spans"]) == ["query", "run"]
 
 
 def test_redaction_takes_sql_from_the_tracing_branch_only(tmp_path: Path) -> None:
