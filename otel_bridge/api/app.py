@@ -1,0 +1,97 @@
+"""The routes. Every answer is JSON, errors too, except the metrics."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from otel_bridge import __version__
+from otel_bridge.api.exposition import Exposition
+from otel_bridge.api.figures import Figures, Status
+from otel_bridge.model import BridgeError
+
+Schemas = Mapping[str, Mapping[str, Any]]
+"""`<version>/<name>` of a facet -> its JSON Schema."""
+
+
+def make_app(figures: Callable[[], Awaitable[Figures]], schemas: Schemas, status: Status) -> Starlette:
+    """The API as an ASGI application."""
+    routes = Routes(figures, schemas, status)
+    return Starlette(
+        routes=[
+            Route("/", routes.index),
+            Route("/health", routes.health),
+            Route("/metrics", routes.metrics),
+            Route("/facets/{version}/{name}.json", routes.facet),
+        ],
+        exception_handlers={HTTPException: _refused, BridgeError: _trouble, Exception: _defect},
+    )
+
+
+class Routes:
+    """One method for each path."""
+
+    def __init__(self, figures: Callable[[], Awaitable[Figures]], schemas: Schemas, status: Status) -> None:
+        self._figures = figures
+        self._schemas = schemas
+        self._status = status
+        self._exposition = Exposition()
+
+    async def index(self, request: Request) -> Response:
+        """What there is."""
+        base = str(request.base_url).rstrip("/")
+        facets = [f"{base}/facets/{key}.json" for key in sorted(self._schemas)]
+        paths = {"health": f"{base}/health", "metrics": f"{base}/metrics", "facets": facets}
+        return _json({"name": "otel-bridge", "version": __version__, **paths})
+
+    async def health(self, _: Request) -> Response:
+        """The sums, and whether requests are accepted: 200, else 503."""
+        figures = await self._figures()
+        accepting = self._status.accepting
+        head = {
+            "status": "ok" if accepting else "refusing",
+            "accepting": accepting,
+            "reason": self._status.reason,
+            "version": __version__,
+        }
+        return _json(head | figures.body(), 200 if accepting else 503)
+
+    async def metrics(self, _: Request) -> Response:
+        """Prometheus text."""
+        figures = await self._figures()
+        body, media_type = self._exposition.render(figures.points(self._status.accepting))
+        return Response(body, media_type=media_type)
+
+    async def facet(self, request: Request) -> Response:
+        """The JSON Schema of one of our facets, under the URL that its `_schemaURL` names."""
+        schema = self._schemas.get(f"{request.path_params['version']}/{request.path_params['name']}")
+        if schema is None:
+            raise HTTPException(404, "there is no such facet; GET / lists them")
+        return _json(schema)
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = (
+        "there is nothing here; GET / lists what there is" if error.detail == "Not Found" else error.detail
+    )
+    response = _json({"error": detail}, error.status_code)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _trouble(_: Request, error: Exception) -> Response:
+    return _json({"error": str(error), "status": "unknown", "accepting": False}, 503)
+
+
+async def _defect(_: Request, error: Exception) -> Response:
+    return _json({"error": f"{type(error).__name__}; the log has the details"}, 500)
