@@ -5,6 +5,7 @@ Run it as `python -m convention` from the checkout.
 
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,26 @@ def reference() -> str:
     return "\n".join(out) + "\n"
 
 
-def condition() -> str:
-    """OTTL: true for a span that is *not* lineage."""
-    return 'span.attributes["openlineage.job.name"] == nil and span.attributes["openlineage.run.id"] == nil'
+RUN_OR_SPAN = ("openlineage.job.name", "openlineage.run.id")
 
 
-def with_filter(text: str) -> str:
-    """The gateway's configuration with the condition between its markers."""
-    pattern = re.compile(r"(?P<indent> *)# generated: lineage filter\n.*?# end generated", re.DOTALL)
-    return pattern.sub(lambda m: f"{m['indent']}# generated: lineage filter\n{m['indent']}- {condition()}\n{m['indent']}# end generated", text)
+def filters() -> dict[str, str]:
+    """OTTL conditions of the gateway, by the name in their marker comment. A filter drops what it matches."""
+    return {
+        "lineage filter": " and ".join(f'span.attributes["{name}"] == nil' for name in RUN_OR_SPAN),
+        "lineage log filter": r'not IsMatch(log.event_name, "^openlineage\\.") and log.event_name != "exception"',
+        "tracing filter": 'span.attributes["openlineage.export"] == "lineage"',
+        "lineage sampling": " or ".join(f'attributes["{name}"] != nil' for name in RUN_OR_SPAN),
+    }
+
+
+def with_filters(text: str) -> str:
+    """The gateway's configuration with each condition between its markers."""
+    for name, condition in filters().items():
+        pattern = re.compile(rf"(?P<indent> *)# generated: {name}\n.*?# end generated", re.DOTALL)
+        block = f"# generated: {name}\n- {condition}\n# end generated"
+        text = pattern.sub(lambda m, b=block: textwrap.indent(b, m["indent"]), text)
+    return text
 
 
 def outputs() -> dict[Path, str]:
@@ -60,7 +72,7 @@ def outputs() -> dict[Path, str]:
     }
     gateway = ROOT / "collector-config/gateway.yaml"
     if gateway.exists():
-        files[gateway] = with_filter(gateway.read_text())
+        files[gateway] = with_filters(gateway.read_text())
     return files
 
 

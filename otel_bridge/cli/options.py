@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
 from otel_bridge.model import BridgeError, ConfigError
 from otel_bridge.settings import Settings
+
+ANSWER_WITHIN_S = 5.0
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -66,3 +68,18 @@ def duration_ns(text: str) -> int:
         return int(Duration.parse(text) * 1e9)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def ask(directory: Path, database: Literal["events", "delivery"], command: str, target: str, argument: Any) -> str:
+    """Leave a wish for the running bridge and wait a moment for its answer, which is returned."""
+    import time
+
+    from otel_bridge import journal
+
+    wish = journal.ask(directory, database, command, target, argument)
+    end = time.monotonic() + ANSWER_WITHIN_S
+    while time.monotonic() < end:
+        if (said := journal.outcome(directory, database, wish)) is not None:
+            return said
+        time.sleep(0.05)
+    return "It is noted, and carried out when the bridge runs: `otel-bridge serve`."

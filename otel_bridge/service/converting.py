@@ -6,6 +6,7 @@ rows are converted again.
 
 import select
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -36,6 +37,7 @@ class Converter:
         self._records = SqliteRecords(self._log)
         self._conversion = Conversion(settings, self._records)
         self._accepted = AcceptedReader(self._directory)
+        self._counted: Counter[str] = Counter()
         self._pruned_s = 0.0
 
     def step(self, now_ns: int) -> bool:
@@ -60,8 +62,9 @@ class Converter:
             converted=len(rows) - sum(f.seq > self._log.cursor for f in failures),
             cursor=rows[-1].seq if rows else self._log.cursor,
             again=again,
+            counts=self._news(),
         )
-        return self._commit(batch, now_ns)
+        return self._log.commit(batch, self._records, now_ns)
 
     def close(self) -> None:
         """Close the files."""
@@ -75,8 +78,12 @@ class Converter:
             log.error("a span could not be converted; it is kept", seq=row.seq, traceback=str(error))
             failures.append(Failure(row.seq, "conversion_error", str(error)))
 
-    def _commit(self, batch: Batch, now_ns: int) -> bool:
-        return self._log.commit(batch, self._records, now_ns)
+    def _news(self) -> dict[str, int]:
+        """What the assembler counted since the last batch."""
+        now = self._conversion.counts
+        news = {f"assembly:{name}": n for name, n in (now - self._counted).items()}
+        self._counted = Counter(now)
+        return news
 
     def _prune(self, now_ns: int) -> None:
         if now_ns / 1e9 - self._pruned_s >= PRUNE_EVERY_S:

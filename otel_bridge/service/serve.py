@@ -1,26 +1,28 @@
 """`otel-bridge serve`: the receiving process, which also starts, watches and stops the other two."""
 
 import asyncio
-import json
+import os
 import signal
+import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import structlog
 
 from otel_bridge.extract import MARKERS
-from otel_bridge.journal import AcceptedLog, GroupCommit, convert_progress, lock, prepare
-from otel_bridge.model import BridgeError
-from otel_bridge.receive import Doors, Receiver, Selection
+from otel_bridge.journal import AcceptedLog, GroupCommit, converted_up_to, hold, prepare
+from otel_bridge.receive import Receiver, Selection
+from otel_bridge.receive.doors import open_doors
 from otel_bridge.service.children import Child
 from otel_bridge.settings import Settings
 
 STATUS_EVERY_S = 1.0
 PRUNE_EVERY_S = 5.0
 DOORS_STOP_S = 5.0
-CHILD_STOP_S = 10.0
+CONVERT_STOP_S = 8.0
+DELIVER_STOP_S = 10.0
 
 log = structlog.get_logger()
 
@@ -43,5 +45,63 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
     """Run until SIGTERM or SIGINT, then stop in bounded time; what is not finished stays in the journal.
 
     Raises:
-        BridgeError: the data directory is in use, was written by a newer release, or a port can't be bound.
+        JournalError: the data directory is in use, or was written by a newer release.
+        OSError: a port can't be bound.
     """
+    stop = _on_signal()
+    directory = Path(settings.data_dir)
+    with hold(directory):
+        prepare(directory)
+        async with AsyncExitStack() as stack:
+            deliver = await _child(stack, "deliver", settings, DELIVER_STOP_S)
+            convert = await _child(stack, "convert", settings, CONVERT_STOP_S)
+            journal = GroupCommit(AcceptedLog.open(directory, settings.journal))
+            stack.push_async_callback(journal.close)
+            selection = Selection(MARKERS, settings.receive, settings.runs.parent_wait)
+            receiver = Receiver(settings.receive, selection, journal)
+            doors = await open_doors(receiver, settings.receive)
+            stack.push_async_callback(doors.stop, DOORS_STOP_S)
+            endpoints = Endpoints(doors.grpc, doors.http, deliver.facts["api"], os.getpid())
+            _publish(endpoints, settings.data_dir, stack)
+            ready(endpoints)
+            await _watch(stop, journal, directory, [deliver, convert])
+            log.info("stopping: no new requests; what is not finished stays in the journal")
+
+
+async def _child(stack: AsyncExitStack, role: str, settings: Settings, stop_s: float) -> Child:
+    child = Child(role, settings)
+    await child.start()
+    stack.push_async_callback(child.stop, stop_s)
+    return child
+
+
+async def _watch(stop: asyncio.Event, journal: GroupCommit, directory: Path, children: list[Child]) -> None:
+    """Until `stop`: tell the API whether we accept, and prune what is converted."""
+    pruned = time.monotonic()
+    while not stop.is_set():
+        trouble = journal.trouble or "".join(f"the {c.role} process is not running" for c in children if not c.alive)
+        for child in children:
+            child.tell({"accepting": not journal.trouble, "reason": trouble})
+        if time.monotonic() - pruned >= PRUNE_EVERY_S:
+            pruned = time.monotonic()
+            journal.prune(converted_up_to(directory))
+        try:
+            await asyncio.wait_for(stop.wait(), STATUS_EVERY_S)
+        except TimeoutError:
+            continue
+
+
+def _on_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _publish(endpoints: Endpoints, data_dir: str, stack: AsyncExitStack) -> None:
+    """Leave word for the command line and for tests; taken back at the end."""
+    file = Endpoints.file(data_dir)
+    part = file.with_suffix(".part")
+    part.write_bytes(msgspec.json.encode(endpoints))
+    part.replace(file)
+    stack.callback(file.unlink, missing_ok=True)

@@ -247,7 +247,7 @@ class _Connection(asyncio.Protocol):
         self._connections.add(self)
         self._parser = httptools.HttpRequestParser(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - as asyncio calls it
+    def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
 
     def data_received(self, data: bytes) -> None:

@@ -234,7 +234,7 @@ def line(
     """A gateway that samples everything after a second, and its two ends."""
     with http_sink(tls) as bridge, grpc_sink() as tracing:
         settings = {
-            "OTEL_BRIDGE_ENDPOINT": bridge.endpoint,
+            "OTELCOL_BRIDGE_ENDPOINT": bridge.endpoint,
             "OTELCOL_TRACING_ENDPOINT": tracing.endpoint,
             "OTELCOL_SAMPLING_PERCENTAGE": "100",
             "OTELCOL_DECISION_WAIT": "1s",

@@ -80,7 +80,7 @@ def test_the_collector_is_given_only_variables_that_its_configuration_reads() ->
 
 def test_the_collector_sends_to_services_of_the_compose_file() -> None:
     given = environment("collector")
-    bridge = urlsplit(given["OTEL_BRIDGE_ENDPOINT"])
+    bridge = urlsplit(given["OTELCOL_BRIDGE_ENDPOINT"])
     assert bridge.hostname in SERVICES
     assert image_environment()["OTEL_BRIDGE_RECEIVE__HTTP__ENDPOINT"] == f"0.0.0.0:{bridge.port}"
     assert given["OTELCOL_TRACING_ENDPOINT"].split(":")[0] in SERVICES

@@ -1,0 +1,104 @@
+"""`otel-bridge doctor`: what is left out, late, waiting, failing or refused, and what to do about it."""
+
+import click
+
+from otel_bridge.cli.options import configured, data_dir
+from otel_bridge.journal import EventReader, Sums, sums
+from otel_bridge.settings import Settings
+
+WAITING_TOO_LONG_S = 60.0
+SHOWN = 10
+
+
+@click.command("doctor")
+@configured
+def command(settings: Settings) -> None:
+    """Examine the journal; each finding comes with what to do. Exit code 1 if there is one."""
+    directory = data_dir(settings)
+    figures = sums(directory)
+    events = EventReader(directory)
+    findings = [
+        *_received(figures, settings),
+        *_failures(figures, events),
+        *_omissions(figures, events),
+        *_parents(figures, settings),
+        *_destinations(figures, settings),
+    ]
+    for finding in findings:
+        click.echo(f"- {finding}")
+    if findings:
+        raise SystemExit(1)
+    click.echo(f"Nothing to report: {figures.converted} spans and log events gave {sum(figures.events.values())} events.")
+
+
+def _received(figures: Sums, settings: Settings) -> list[str]:
+    found = []
+    if not figures.received:
+        found.append(
+            "Nothing was received yet. Point an OTLP exporter at "
+            f"http://{settings.receive.http.endpoint} or a Collector at both doors (docs/collector.md)."
+        )
+    elif not figures.accepted:
+        found.append(
+            f"{figures.received} spans and log records were received, none with lineage. "
+            "A span becomes a run by the attribute openlineage.job.name (docs/attributes.md)."
+        )
+    found += [
+        f"{count} spans or log records were rejected because of their {reason}. Correct what emits them."
+        for reason, count in figures.rejected.items()
+    ]
+    if figures.waiting and (figures.waiting_age_s or 0) > WAITING_TOO_LONG_S:
+        found.append(
+            f"{figures.waiting} accepted spans wait to be converted, the oldest for {figures.waiting_age_s:.0f} s. "
+            "Is `otel-bridge serve` running? If it is, its log says what stops conversion."
+        )
+    return found
+
+
+def _failures(figures: Sums, events: EventReader) -> list[str]:
+    if not figures.failed:
+        return []
+    latest = events.failures(limit=1)
+    last_words = latest[0].traceback.strip().splitlines()[-1] if latest else "unknown"
+    return [
+        f"The conversion of {figures.failed} spans failed by a defect of the bridge (latest: {last_words}). They are kept: "
+        "report this, and after an update run `otel-bridge replay --failed`."
+    ]
+
+
+def _omissions(figures: Sums, events: EventReader) -> list[str]:
+    found = []
+    examples = {omission.reason: (seq, omission.path) for seq, omission in events.omissions(limit=1000)}
+    for reason, count in sorted(figures.omissions.items(), key=lambda item: -item[1])[:SHOWN]:
+        seq, path = examples.get(reason, (0, ""))
+        where = f", lately {path} in event {seq}" if seq else ""
+        found.append(f"{count} values were left out: {reason}{where}. Correct what emits them (docs/attributes.md).")
+    return found
+
+
+def _parents(figures: Sums, settings: Settings) -> list[str]:
+    late = figures.assembly.get("parent_late", 0)
+    if not late:
+        return []
+    return [
+        f"{late} runs have no parent because it arrived later than runs.parent_wait ({float(settings.runs.parent_wait):g} s). "
+        "Let the producer carry the parent at start (openlineage.parent.*, which otel-lineage does) or send start "
+        "events; a longer wait delays such runs (docs/adr/0003-late-parents.md)."
+    ]
+
+
+def _destinations(figures: Sums, settings: Settings) -> list[str]:
+    found = []
+    for name, one in figures.destinations.items():
+        if one.dead:
+            found.append(f"{name} refused {one.dead} events. `otel-bridge dead-letters list {name}` shows why; `retry` tries again.")
+        if one.waiting and (one.waiting_age_s or 0) > WAITING_TOO_LONG_S:
+            found.append(
+                f"{one.waiting} events wait for {name}, the oldest for {one.waiting_age_s:.0f} s. "
+                "Nothing is lost; see its `trouble` in `otel-bridge health`."
+            )
+        if one.missed:
+            found.append(f"{name} missed {one.missed} events that were pruned before it came back. Raise journal.keep_events.")
+    if not settings.destinations and figures.events:
+        found.append("No destination is configured, so events are only kept. Add one to `destinations` (docs/destinations.md).")
+    return found

@@ -1,0 +1,42 @@
+"""`otel-bridge events`."""
+
+import json
+import time
+from typing import Any
+
+import click
+
+from otel_bridge.cli.options import configured, data_dir, duration_ns
+from otel_bridge.journal import EventReader, StoredEvent
+from otel_bridge.settings import Settings
+
+
+@click.command("events")
+@click.option("--job", "job_name", help="Only events of the job with this name.")
+@click.option("--run", "key", help="Only events of the run with this id.")
+@click.option("--trace", "trace_id", help="Only events made from this trace.")
+@click.option("--type", "type_", type=click.Choice(["START", "COMPLETE", "FAIL", "ABORT", "DATASET", "JOB"]))
+@click.option("--since", metavar="AGO", help="Only events made within this time, such as 10m or 2d.")
+@click.option("--limit", default=50, show_default=True, help="Most events; the newest ones.")
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@configured
+def command(settings: Settings, format_: str, type_: str | None, since: str | None, **wanted: Any) -> None:
+    """Show the event log, oldest first: what was made of which span, and what was left out of it.
+
+    `--format json` prints the OpenLineage events themselves, one a line.
+    """
+    reader = EventReader(data_dir(settings))
+    since_ns = time.time_ns() - duration_ns(since) if since else None
+    found = reader.find(**wanted, type=type_, since_ns=since_ns, newest_first=True)
+    for stored in reversed(found):
+        click.echo(stored.event.body.decode() if format_ == "json" else _row(stored, reader))
+    if not found:
+        click.echo("no events match", err=True)
+
+
+def _row(stored: StoredEvent, reader: EventReader) -> str:
+    event = stored.event
+    at = json.loads(event.body)["eventTime"]
+    line = f"{stored.seq:>7}  {event.type:<8}  {at}  {event.job_namespace}/{event.job_name}  trace {event.trace_id} span {event.span_id}"
+    left_out = (f"\n{'':>9}left out: {o.path}: {o.reason}" for o in reader.omissions_of(stored.seq))
+    return line + "".join(left_out)
