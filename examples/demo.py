@@ -29,8 +29,7 @@ def main() -> int:
         events = bridge.wait_for_events(8)
         health = bridge.health()
     print_tree(events)
-    spans = health["spans"]
-    print(f"\n{spans['received']} spans and log events received, {len(events)} events delivered in {time.monotonic() - began:.0f} s.")
+    print(f"\n{health['received']['total']} spans and log events received, {len(events)} events delivered in {time.monotonic() - began:.0f} s.")
     print(NEXT)
     return 0
 

@@ -55,15 +55,15 @@ def test_sums_of_health(bridge: BridgeProcess) -> None:
     trace = trace_id()
     exporter.traces(span(trace, span_id()), span(trace, span_id(), job="a"), span(trace, b"\0" * 8, job="bad"))
     bridge.wait_for_events(2)
-    bridge.wait(lambda: bridge.health()["destinations"]["sink"]["waiting"] == 0, "settles")
+    bridge.wait(lambda: destination(bridge)["waiting"] == 0, "settles")
     health = bridge.health()
-    spans = health["spans"]
+    received, conversion = health["received"], health["conversion"]
     assert health["accepting"] is True
-    assert spans["received"] == 3
-    assert spans["received"] == spans["not_lineage"] + spans["duplicate"] + sum(spans["rejected"].values()) + spans["converted"] + spans["failed"] + spans["waiting"]
-    for destination in health["destinations"].values():
-        assert destination["delivered"] == 2
-        assert destination["dead"] == 0
+    assert received["total"] == 3
+    assert received["total"] == received["not_lineage"] + received["duplicate"] + sum(received["rejected"].values()) + received["accepted"]
+    assert conversion["accepted"] == conversion["converted"] + conversion["failed"] + conversion["waiting"]
+    for one in health["destinations"]:
+        assert (one["delivered"], one["waiting"], one["dead"]) == (2, 0, 0)
 
 
 def test_live_start_is_seen_before_the_span_ends(bridge: BridgeProcess, lineage_sink: Sink) -> None:
@@ -113,7 +113,7 @@ def test_duplicates_add_nothing(bridge: BridgeProcess, lineage_sink: Sink) -> No
     lineage_sink.wait_for(2)
     time.sleep(0.3)
     assert lineage_sink.events.types("twice") == ["START", "COMPLETE"]
-    assert bridge.health()["spans"]["duplicate"] == 2
+    assert bridge.health()["received"]["duplicate"] == 2
 
 
 def test_outage_of_the_consumer(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_outage_of_the_consumer(tmp_path: Path) -> None:
         exporter = Exporter(bridge.endpoints.http)
         for number in range(50):
             exporter.traces(span(trace_id(), span_id(), job=f"job-{number}"))
-        bridge.wait(lambda: bridge.health()["destinations"]["sink"]["waiting"] == 100, "holds 100 events")
+        bridge.wait(lambda: destination(bridge)["waiting"] == 100, "holds 100 events")
         sink.up()
         sink.wait_for(100)
         assert all(types == ["START", "COMPLETE"] for types in sink.events.runs().values())
@@ -137,7 +137,7 @@ def test_a_refused_event_is_a_dead_letter_and_the_others_go(tmp_path: Path) -> N
         for name in ("good", "bad", "better"):
             exporter.traces(span(trace_id(), span_id(), job=name))
         sink.wait_for(4)
-        bridge.wait(lambda: bridge.health()["destinations"]["sink"]["dead"] == 2, "has two dead letters")
+        bridge.wait(lambda: destination(bridge)["dead"] == 2, "has two dead letters")
         listed = cli(bridge, "dead-letters", "list", "--format", "json")
         letters = [json.loads(line) for line in listed.splitlines()]
         assert {letter["status"] for letter in letters} == {422}
@@ -200,7 +200,7 @@ def test_acknowledgement_does_not_wait_for_conversion(bridge: BridgeProcess, lin
         exporter = Exporter(bridge.endpoints.http)
         for number in range(20):
             exporter.traces(span(trace_id(), span_id(), job=f"job-{number}"))
-        bridge.wait(lambda: bridge.health()["spans"]["waiting"] == 20, "has 20 spans waiting")
+        bridge.wait(lambda: bridge.health()["conversion"]["waiting"] == 20, "has 20 spans waiting")
     finally:
         os.kill(stopped, signal.SIGCONT)
     lineage_sink.wait_for(40)
@@ -256,6 +256,10 @@ def check_repeats_are_exact(sink: Sink) -> None:
     for bodies in by_run.values():
         distinct = list(dict.fromkeys(bodies))
         assert [json.loads(b)["eventType"] for b in distinct] == ["START", "COMPLETE"]
+
+
+def destination(bridge: BridgeProcess, name: str = "sink") -> dict:
+    return next(one for one in bridge.health()["destinations"] if one["name"] == name)
 
 
 def child_of(bridge: BridgeProcess, role: str) -> int:
