@@ -39,6 +39,11 @@ class TestStartAndEnd:
         assert story.hear(run("load"), run("load", state=State.FAIL)) == []
         assert story.assembler.counts["duplicate"] == 2
 
+    def test_while_it_waits_the_first_end_counts(self, story):
+        story.hear(run("task", "dag"), run("task", "dag", state=State.FAIL))
+        assert story.hear(run("dag"))[2:] == ["START task < dag", "COMPLETE task < dag"]
+        assert story.assembler.counts["duplicate"] == 1
+
     def test_start_says_nothing_of_the_end(self, story):
         story.hear(run("load", state=State.FAIL, error=ErrorDetail("no", "python")))
         told = story.told[0].run
@@ -219,6 +224,10 @@ class TestCarriedParents:
             "START task < dag << top",
             "COMPLETE task < dag << top",
         ]
+
+    def test_a_carried_root_wins(self, story):
+        story.hear(run("dag"), run("task", "dag", root=ref("top")))
+        assert story.told[-1].run.root == ref("top")
 
     def test_a_run_that_carries_itself_as_its_parent_does_not_get_it(self, story):
         assert story.hear(run("task", parent=ref("task"))) == ["START task", "COMPLETE task"]
