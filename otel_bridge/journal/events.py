@@ -40,8 +40,8 @@ class Batch(msgspec.Struct, frozen=True):
     """What one step of conversion brought about. Omissions are those of the events.
 
     `cursor` is the last accepted row looked at; `converted` counts the rows after the previous cursor that
-    did not fail. `again` names the earlier rows that were converted again, failed or not. `counts` adds to the
-    counters of the assembler (`Sums.assembly`).
+    did not fail. `again` names the earlier rows that were converted again, failed or not. `counts` adds to
+    the counters of the assembler (`Sums.assembly`).
     """
 
     events: Sequence[Event] = ()

@@ -52,7 +52,8 @@ class GroupCommit:
         self._queue: list[_Request] = []
         self._rows = self._bytes = 0
         self._noted = Tally(0)
-        self._prune_to = 0
+        self._converted = 0
+        self._prune_due = False
         self._closing = False
         self._requests = self._transactions = self._refused = 0
         self._trouble = ""
@@ -90,9 +91,10 @@ class GroupCommit:
             self._noted = _sum(self._noted, tally)
 
     def prune(self, converted: int) -> None:
-        """Begin to forget rows up to this one that are too old or in the way; done in the background."""
+        """Allow rows up to this one to be forgotten; starts with what is too old, in the background."""
         with self._changed:
-            self._prune_to = max(self._prune_to, converted)
+            self._converted = max(self._converted, converted)
+            self._prune_due = True
             self._changed.notify()
 
     async def close(self) -> None:
@@ -116,6 +118,8 @@ class GroupCommit:
     def _run(self) -> None:
         while True:
             group, noted = self._next()
+            if self._log.full:
+                self._prune_step()
             if group or noted != Tally(0):
                 self._write(group, noted)
             elif self._trouble:
@@ -127,7 +131,7 @@ class GroupCommit:
     def _next(self) -> tuple[list[_Request], Tally]:
         """Everything that waits; waits a while itself if that is nothing."""
         with self._changed:
-            if not (self._queue or self._closing or self._prune_to):
+            if not (self._queue or self._closing or self._prune_due):
                 self._changed.wait(IDLE_S)
             group, noted = self._queue, self._noted
             self._queue, self._noted = [], Tally(0)
@@ -166,16 +170,17 @@ class GroupCommit:
 
     def _prune(self, appended: int) -> None:
         """One step; under pressure as many as it takes to forget faster than rows arrive."""
-        removed, step = 0, self._prune_step() if self._prune_to else 0
+        if not (self._prune_due or self._log.pressed):
+            return
+        removed = step = self._prune_step()
         while step and self._log.pressed and removed < PRUNE_PER_ROW * appended:
-            removed += step
             step = self._prune_step()
-        if not step:
-            self._prune_to = 0
+            removed += step
+        self._prune_due = step > 0
 
     def _prune_step(self) -> int:
         try:
-            return self._log.prune(self._prune_to, time.time_ns())
+            return self._log.prune(self._converted, time.time_ns())
         except Exception as error:  # noqa: BLE001 - this thread must live on
             self._trouble = str(error)
             return 0
