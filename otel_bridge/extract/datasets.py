@@ -45,7 +45,7 @@ READERS: dict[str, Callable[[Value], Value]] = {
 """How the value of each key of a dataset map is read."""
 
 SLOTS = ("facets", "inputFacets", "outputFacets")
-IDENTITY = ("namespace", "name")
+OTHER_KEYS = ("namespace", "name", *SLOTS)
 
 
 def read_datasets(attributes: Attributes, name: str, wanted: AbstractSet[str]) -> tuple[Dataset, ...]:
@@ -63,7 +63,9 @@ def read_dataset(attributes: Attributes, name: str, wanted: AbstractSet[str]) ->
 
 def read_facets(attributes: Attributes, name: str) -> dict[str, Value]:
     """Facets in OpenLineage's own shape: a map of maps, each of them also as JSON text."""
-    found = attributes.read(name, mapping) or {}
+    found = attributes.read(name, mapping)
+    if not found:
+        return {}
     part = Attributes(found)
     facets = {key: part.read(key, mapping) for key in found}
     attributes.omit_all(name, part)
@@ -114,19 +116,22 @@ def _from_map(
     attributes: Attributes, path: str, entry: dict[str, Value], wanted: AbstractSet[str]
 ) -> Dataset | None:
     part = Attributes(entry)
-    namespace, name = (part.read(key, text) for key in IDENTITY)
+    namespace, name = part.read("namespace", text), part.read("name", text)
+    values: dict[str, Value] = {}
+    for key, value in entry.items():
+        if key in READERS:
+            values[key] = part.read(key, READERS[key])
+        elif key in wanted:
+            values[key] = value
+        elif key not in OTHER_KEYS:
+            part.omit(key, _unknown(key))
     slots = [read_facets(part, slot) for slot in SLOTS]
-    values = {key: part.read(key, how) for key, how in READERS.items() if key in entry}
-    values |= {key: entry[key] for key in wanted if key in entry and key not in READERS}
-    for key in entry.keys() - READERS.keys() - set(SLOTS) - set(IDENTITY) - wanted:
-        part.omit(key, _unknown(key))
     attributes.omit_all(path, part)
     if namespace is None or name is None:
         missing = "name" if name is None else "namespace"
         attributes.omit(f"{path}.{missing}", f"the dataset has no {missing}, so all of it is left out")
         return None
-    kept = {key: value for key, value in values.items() if value is not None}
-    return Dataset(namespace, name, kept, *slots)
+    return Dataset(namespace, name, {k: v for k, v in values.items() if v is not None}, *slots)
 
 
 def _unknown(key: str) -> str:

@@ -299,8 +299,8 @@ class TestDatasets:
         found = read({"openlineage.inputs": [ORDERS, entry]})
         assert found.inputs == (Dataset(**ORDERS, values={"bytes": 5}, facets={"good": {}}),)
         assert found.omissions == (
-            Omission("openlineage.inputs[1].facets.bad", "expected a map, got a number"),
             Omission("openlineage.inputs[1].row_count", "expected a number, got the text `many`"),
+            Omission("openlineage.inputs[1].facets.bad", "expected a map, got a number"),
         )
 
     def test_one_wrong_dataset_is_left_out_alone(self):
