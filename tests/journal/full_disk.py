@@ -1,4 +1,4 @@
-"""Appends under a limit of the file size (as a full disk would be), lifts it, goes on. Prints a report as JSON.
+"""Appends under a limit of the file size (as a full disk would be), lifts it, goes on. Reports in JSON.
 
 Usage: full_disk.py DIRECTORY SEED
 """

@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from written import limits, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from written import limits, row
 
 from otel_bridge.journal import AcceptedLog, AcceptedReader, sums
 from otel_bridge.model import DirectoryInUse, Kind, Tally, Unavailable

@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from written import event
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from written import event
 
 from otel_bridge.journal import (
     Batch,

@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from written import event
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from written import event
 
 from otel_bridge.assemble import MemoryRecords, Record
 from otel_bridge.journal import Batch, EventLog, SqliteRecords
