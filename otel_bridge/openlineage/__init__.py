@@ -1,0 +1,32 @@
+"""OpenLineage events out of transitions: `EventBuilder(settings).build(transition)`.
+
+`facets` has one module for each facet; `custom` those of the configuration; `validate` checks events against
+the official schemas, for tests.
+"""
+
+from typing import Any
+
+from otel_bridge.openlineage.core import SPEC
+from otel_bridge.openlineage.custom import compile_facets, problems_of
+from otel_bridge.openlineage.documents import VERSION
+from otel_bridge.openlineage.events import EventBuilder
+from otel_bridge.openlineage.facets import run_otel_trace
+from otel_bridge.settings import Settings
+
+__all__ = ["SPEC", "EventBuilder", "check_custom_facets", "facet_schemas"]
+
+
+def check_custom_facets(settings: Settings) -> list[str]:
+    """What is wrong with the facets of the configuration, one line each."""
+    return problems_of(settings.facets, settings.api.base_url)
+
+
+def facet_schemas(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Name -> JSON Schema of every facet that is not OpenLineage's own.
+
+    The API serves them at `/facets/1-0-0/<name>.json`, which is their `$id` unless the user gave another.
+    """
+    base_url = settings.api.base_url
+    ours = {"OtelTraceRunFacet": run_otel_trace.schema(f"{base_url}/facets/{VERSION}/OtelTraceRunFacet.json")}
+    custom = {c.name: c.document for c in compile_facets(settings.facets, base_url) if c.document is not None}
+    return ours | custom

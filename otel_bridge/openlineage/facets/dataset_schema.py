@@ -1,0 +1,69 @@
+"""schema: the fields of a dataset, nested as deep as they are."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from msgspec import UNSET
+
+from otel_bridge.model import LeftOut, Value
+from otel_bridge.openlineage.core import facet_url
+from otel_bridge.openlineage.reading import MAX_DEPTH, Fields, listing
+from otel_bridge.openlineage.shapes import Maybe, Part, Shape, Whole
+
+KEY: Final = "schema"
+SLOT: Final = "dataset"
+SCHEMA_URL: Final = facet_url("SchemaDatasetFacet", "1-2-0")
+VALUES: Final[dict[str, str]] = {"schema": "schema"}
+EXAMPLE: Final = {
+    "schema": [
+        {"name": "day", "type": "date"},
+        {"name": "revenue", "type": "numeric", "description": "in EUR"},
+    ]
+}
+
+
+class Column(Part, frozen=True, kw_only=True):
+    """A field; `ordinal_position` counts from 1 or from 0, as its source does."""
+
+    name: str
+    type: str | Maybe = UNSET
+    description: str | Maybe = UNSET
+    ordinal_position: Whole | Maybe = UNSET
+    fields: list["Column"] | Maybe = UNSET
+
+
+class Schema(Shape, frozen=True, kw_only=True):
+    """Fields in their order."""
+
+    fields: list[Column] | Maybe = UNSET
+
+
+SHAPE: Final = Schema
+
+
+def build(values: Mapping[str, Value]) -> Schema:
+    """From a list of `{name, type, description, ordinal_position, fields}`; only the name is needed."""
+    return Schema(fields=_columns(values["schema"], "the schema", MAX_DEPTH // 2))
+
+
+def of_names(names: Iterable[str]) -> Schema:
+    """A schema of which only the names are known."""
+    return Schema(fields=[Column(name=name) for name in names])
+
+
+def _columns(value: Value, what: str, depth: int) -> list[Column]:
+    if not depth:
+        raise LeftOut(f"the schema is nested more than {MAX_DEPTH // 2} levels deep")
+    return [_column(entry, f"field {i} of {what}", depth) for i, entry in enumerate(listing(value, what), 1)]
+
+
+def _column(entry: Value, what: str, depth: int) -> Column:
+    fields = Fields(entry, what)
+    nested = fields.get("fields")
+    return Column(
+        name=fields.need("name"),
+        type=fields.text("type"),
+        description=fields.text("description"),
+        ordinal_position=fields.whole("ordinal_position"),
+        fields=_columns(nested, what, depth - 1) if nested else UNSET,
+    )

@@ -1,0 +1,32 @@
+"""executionParameters: what the run was called with."""
+
+from typing import Final
+
+from msgspec import UNSET, Struct
+
+from otel_bridge.openlineage.core import facet_url
+from otel_bridge.openlineage.shapes import Maybe, Shape
+
+KEY: Final = "executionParameters"
+SLOT: Final = "run"
+SCHEMA_URL: Final = facet_url("ExecutionParametersRunFacet", "1-0-0")
+VALUES: Final[dict[str, str]] = {}
+EXAMPLE: Final = {"parameters": [{"key": "full_refresh", "value": "true"}]}
+
+
+class Parameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One parameter; here the specification allows no further fields."""
+
+    key: str
+    name: str | Maybe = UNSET
+    description: str | Maybe = UNSET
+    value: str | Maybe = UNSET
+
+
+class ExecutionParameters(Shape, frozen=True, kw_only=True):
+    """The parameters in order."""
+
+    parameters: list[Parameter] | Maybe = UNSET
+
+
+SHAPE: Final = ExecutionParameters

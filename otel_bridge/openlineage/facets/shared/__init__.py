@@ -1,0 +1,1 @@
+"""Shapes and builders that facets of several slots have in common."""
