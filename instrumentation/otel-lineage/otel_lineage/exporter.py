@@ -199,7 +199,7 @@ class Exporter:
     def close(self) -> None:
         """Stop, and leave behind on disk what was not sent."""
         with self._wake:
-            self._closed: bool = True
+            self._closed = True
             self._wake.notify_all()
             for lane in self._lanes.values():
                 if lane.file is not None:

@@ -69,7 +69,7 @@ def _begin(runtime: Runtime, span: Span, parent: RunRef | None) -> None:
     known = {**(span.attributes or {}), **identity}
     ref = RunRef(str(known[at.RUN_ID]), str(known[at.JOB_NAMESPACE]), str(known[at.JOB_NAME]), _root(known))
     enclosing = runtime.runs.of_run_id(str(known.get(at.PARENT_RUN_ID)))
-    runtime.runs.add(span, ref, outermost=enclosing is None or not enclosing.ours)
+    runtime.runs.add(span, ref, known, outermost=enclosing is None or not enclosing.ours)
     runtime.export_start(span, known)
 
 

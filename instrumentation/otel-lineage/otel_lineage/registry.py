@@ -2,7 +2,7 @@
 
 import os
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class OpenRun:
-    """One open run span. `outermost`: no run of this process is around it. `handle`: of our own runs."""
+    """One open run span. `outermost`: no run of this process is around it. `attributes`: at its start."""
 
     ref: RunRef
     span: "weakref.ref[Span]"
     outermost: bool
+    attributes: Mapping[str, Any]
     pid: int = field(default_factory=os.getpid)
     handle: "weakref.ref[LineageRun] | None" = None
 
@@ -41,10 +42,10 @@ class OpenRuns:
         self._by_span: dict[tuple[int, int], OpenRun] = {}
         self._by_run_id: dict[str, OpenRun] = {}
 
-    def add(self, span: Span, ref: RunRef, *, outermost: bool) -> OpenRun:
+    def add(self, span: Span, ref: RunRef, attributes: Mapping[str, Any], *, outermost: bool) -> OpenRun:
         """Note a run that has just started."""
         key = span_key(span)
-        run = OpenRun(ref, weakref.ref(span, lambda _: self._drop(key)), outermost)
+        run = OpenRun(ref, weakref.ref(span, lambda _: self._drop(key)), outermost, attributes)
         self._by_span[key] = run
         self._by_run_id[ref.run_id] = run
         return run

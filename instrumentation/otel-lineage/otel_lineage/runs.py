@@ -31,7 +31,15 @@ class LineageRun:
     Without a span (lineage is off, or could not start) the handle accepts everything and does nothing.
     """
 
-    def __init__(self, span: trace.Span, ref: RunRef, base: Context, spec: "RunSpec") -> None:
+    def __init__(
+        self,
+        span: trace.Span,
+        ref: RunRef,
+        base: Context,
+        *,
+        attributes: Mapping[str, Any],
+        spec: "RunSpec",
+    ) -> None:
         self._span = span
         self._ref = ref
         self._pid = os.getpid()
@@ -42,7 +50,7 @@ class LineageRun:
         self._changed: set[str] = set()
         self._ended = ref is NOBODY
         self._context = base
-        self.exact: dict[str, Any] = dict(spec.attributes)
+        self.exact: dict[str, Any] = dict(attributes)
         if not self._ended:
             context = otel_context.set_value(RUN, self, trace.set_span_in_context(span, base))
             self._context = otel_context.set_value(REF, ref, context)
@@ -301,7 +309,11 @@ def start_run(
     """Start a run in a context (default: the current one), without making it current."""
     base = otel_context.get_current() if context is None else context
     run = None if spec is None else _started(spec, base, start_ns)
-    return LineageRun(trace.INVALID_SPAN, NOBODY, base, RunSpec("", {})) if run is None else run
+    return (
+        LineageRun(trace.INVALID_SPAN, NOBODY, base, attributes={}, spec=RunSpec("", {}))
+        if run is None
+        else run
+    )
 
 
 @guarded("starting a run", fallback=None)
@@ -322,7 +334,7 @@ def _started(spec: RunSpec, base: Context, start_ns: int | None) -> LineageRun |
     opened = run_time.runs.of_span(span)
     if opened is None:
         return None
-    run = LineageRun(span, opened.ref, base, spec)
+    run = LineageRun(span, opened.ref, base, attributes=opened.attributes, spec=spec)
     opened.handle = weakref.ref(run)
     return run
 
