@@ -18,7 +18,8 @@ from otel_bridge.model import Event, Omission
 from otel_bridge.settings import Journal
 
 PREDECESSOR_S = 10.0
-PRUNE_ROWS = 200
+PRUNE_ROWS = 1000
+PRUNE_STEPS = 100
 PRUNE_BYTES = 8 * 1024**2
 PRESSURE = 0.9
 REASONS = 200
@@ -41,7 +42,7 @@ class Batch(msgspec.Struct, frozen=True):
 
     `cursor` is the last accepted row looked at; `converted` counts the rows after the previous cursor that
     did not fail. `again` names the earlier rows that were converted again, failed or not. `counts` adds to
-    the counters of the assembler (`Sums.assembly`).
+    further counters, called `assembly:<what the assembler found>`.
     """
 
     events: Sequence[Event] = ()
@@ -119,7 +120,7 @@ class EventLog:
         with transaction(self.connection, self.path):
             changes = self._put_events(batch.events, now_ns)
             changes.update(self._put_outcomes(batch, now_ns))
-            changes.update({f"assembly:{name}": value for name, value in batch.counts.items()})
+            changes.update(batch.counts)
             if records is not None:
                 records.save()
             changes = self._bounded(changes)
@@ -146,13 +147,28 @@ class EventLog:
         return []
 
     def prune(self, delivered: int, now_ns: int) -> int:
-        """One short step: forget events up to `delivered` that are too old or in the way, old records, ...
+        """Forget events up to `delivered` that are too old or in the way, old failures, records and wishes.
 
-        Returns how many events, failures and records went; call again until it is 0.
+        Works in short transactions, at most about a hundred thousand events in one call. Returns how many events,
+        failures and records went.
 
         Raises:
-            Unavailable: nothing was forgotten.
+            Unavailable: it stopped there; what went before stays gone.
         """
+        total = 0
+        for _ in range(PRUNE_STEPS):
+            removed = self._prune_step(delivered, now_ns)
+            total += removed
+            if not removed:
+                break
+        return total
+
+    def close(self) -> None:
+        """Close the file and let another writer have it."""
+        self.connection.close()
+        self._lock.release()
+
+    def _prune_step(self, delivered: int, now_ns: int) -> int:
         doomed, freed = self._doomed(min(delivered, self._last), now_ns)
         with transaction(self.connection, self.path):
             if doomed:
@@ -162,11 +178,6 @@ class EventLog:
             others = self._forget_old(now_ns)
         self._bytes -= freed
         return len(doomed) + others
-
-    def close(self) -> None:
-        """Close the file and let another writer have it."""
-        self.connection.close()
-        self._lock.release()
 
     def _put_events(self, events: Sequence[Event], now_ns: int) -> Counter[str]:
         changes: Counter[str] = Counter()

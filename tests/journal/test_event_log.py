@@ -33,7 +33,7 @@ def test_a_batch_is_read_back_whole(tmp_path, events):
         failures=[Failure(3, "conversion_error", "Traceback ...")],
         converted=2,
         cursor=3,
-        counts={"parent_late": 1},
+        counts={"assembly:parent_late": 1},
     )
     assert events.commit(batch, None, 5 * S)
     reader = EventReader(tmp_path)
