@@ -8,7 +8,7 @@ import click
 
 from otel_bridge.cli.options import configured
 from otel_bridge.model import Malformed
-from otel_bridge.service import convert_files
+from otel_bridge.service.offline import convert_files
 from otel_bridge.settings import Settings
 
 

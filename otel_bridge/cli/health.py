@@ -8,7 +8,7 @@ import click
 
 from otel_bridge.cli.options import configured, data_dir
 from otel_bridge.model import BridgeError
-from otel_bridge.service import Endpoints
+from otel_bridge.service.endpoints import Endpoints
 from otel_bridge.settings import Settings
 
 

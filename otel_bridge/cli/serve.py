@@ -3,7 +3,8 @@
 import click
 
 from otel_bridge.cli.options import configured
-from otel_bridge.service import Endpoints, serve
+from otel_bridge.service.endpoints import Endpoints
+from otel_bridge.service.serve import serve
 from otel_bridge.settings import Settings
 
 

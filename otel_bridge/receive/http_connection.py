@@ -12,7 +12,7 @@ would see a broken connection in place of the answer, and repeat what must not b
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import httptools
 
@@ -84,8 +84,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit the connection, or answer 503 to whatever it wants."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no instances of asyncio's class.
+        self._transport = cast(asyncio.Transport, transport)
         self._allow(self._door.idle_timeout)
         self._watch()
         if not self._door.entered(self):

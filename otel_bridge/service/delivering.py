@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import uvloop
 
 from otel_bridge.api import Status, serve_api
 from otel_bridge.deliver import Deliveries
 from otel_bridge.openlineage import facet_schemas
+from otel_bridge.openlineage.documents import VERSION
 from otel_bridge.settings import Settings
 
 
@@ -25,7 +26,7 @@ async def _run(settings: Settings, stdin: BinaryIO, ready: Callable[..., None]) 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_listen(stdin, status, stop))
         tasks.create_task(deliveries.run(stop))
-        tasks.create_task(serve_api(settings, facet_schemas(settings), status, deliveries, stop, ready))
+        tasks.create_task(serve_api(settings, _schemas(settings), status, deliveries, stop, ready))
 
 
 async def _listen(stdin: BinaryIO, status: Status, stop: asyncio.Event) -> None:
@@ -35,3 +36,8 @@ async def _listen(stdin: BinaryIO, status: Status, stop: asyncio.Event) -> None:
     while line := await reader.readline():
         status.update(json.loads(line))
     stop.set()
+
+
+def _schemas(settings: Settings) -> dict[str, dict[str, Any]]:
+    """By the path below `/facets/`."""
+    return {f"{VERSION}/{name}": schema for name, schema in facet_schemas(settings).items()}

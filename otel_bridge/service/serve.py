@@ -16,6 +16,7 @@ from otel_bridge.journal import AcceptedLog, GroupCommit, converted_up_to, hold,
 from otel_bridge.receive import Receiver, Selection
 from otel_bridge.receive.doors import open_doors
 from otel_bridge.service.children import Child
+from otel_bridge.service.endpoints import Endpoints
 from otel_bridge.settings import Settings
 
 STATUS_EVERY_S = 1.0
@@ -25,20 +26,6 @@ CONVERT_STOP_S = 8.0
 DELIVER_STOP_S = 10.0
 
 log = structlog.get_logger()
-
-
-class Endpoints(msgspec.Struct, frozen=True):
-    """Where the running bridge listens, as `host:port`; "" for a door that is off."""
-
-    grpc: str
-    http: str
-    api: str
-    pid: int
-
-    @staticmethod
-    def file(data_dir: str) -> Path:
-        """Where a running bridge writes them."""
-        return Path(data_dir) / "endpoints.json"
 
 
 async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
@@ -58,7 +45,7 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             journal = GroupCommit(AcceptedLog.open(directory, settings.journal))
             stack.push_async_callback(journal.close)
             selection = Selection(MARKERS, settings.receive, settings.runs.parent_wait)
-            receiver = Receiver(settings.receive, selection, journal)
+            receiver = Receiver(selection=selection, journal=journal, settings=settings.receive)
             doors = await open_doors(receiver, settings.receive)
             stack.push_async_callback(doors.stop, DOORS_STOP_S)
             endpoints = Endpoints(doors.grpc, doors.http, deliver.facts["api"], os.getpid())

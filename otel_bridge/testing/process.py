@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import msgspec
 
-from otel_bridge.service import Endpoints
+from otel_bridge.service.endpoints import Endpoints
 from otel_bridge.testing.events import Events
 
 START_WITHIN_S = 30.0

@@ -19,7 +19,7 @@ from otel_bridge.testing.events import Events
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, decompressed. `event` is its body as JSON, or {} if it is none; header names are lower-case."""
+    """One request, decompressed; header names are lower-case."""
 
     number: int
     method: str
@@ -29,7 +29,7 @@ class Request:
 
     @property
     def event(self) -> dict[str, Any]:
-        """The OpenLineage event in the body."""
+        """The OpenLineage event in the body; {} if it holds none."""
         try:
             found = json.loads(self.body)
         except ValueError:
@@ -75,8 +75,8 @@ class Exchange:
 class Sink:
     """An HTTP server in its own thread, on a free port of loopback.
 
-    `events` are those that were accepted, in the order of arrival. `answer`, `hang` and `reset` script the next
-    requests; `behave` decides for each request; `down` and `up` close and open the port.
+    `events` are those that were accepted, in the order of arrival. `answer`, `hang` and `reset` script the
+    next requests; `behave` decides for each request; `down` and `up` close and open the port.
 
     Args:
         tls: a server context (with CAs and `verify_mode` set for mutual TLS).
@@ -181,21 +181,20 @@ class Sink:
         self.behave(None)
 
     def wait_for(self, condition: int | Callable[["Sink"], bool], within_s: float = 20.0) -> Events:
-        """Wait for a number of accepted events, or for a condition; AssertionError with what there is otherwise."""
-        met: Callable[[], bool] = (
-            (lambda: len(self.events) >= condition)
-            if isinstance(condition, int)
-            else (lambda: condition(self))
-        )
+        """Wait for a number of accepted events, or for a condition; else AssertionError with what there is."""
         end = time.monotonic() + within_s
         with self._changed:
-            while not met():
+            while not self._met(condition):
                 left = end - time.monotonic()
-                assert left > 0, (
-                    f"waited {within_s:g} s for {condition}; {len(self.exchanges)} requests, {self.events!r}"
-                )
+                seen = f"{len(self.exchanges)} requests, {self.events!r}" if left <= 0 else ""
+                assert left > 0, f"waited {within_s:g} s for {condition}; {seen}"
                 self._changed.wait(min(left, 0.1))
         return self.events
+
+    def _met(self, condition: int | Callable[["Sink"], bool]) -> bool:
+        if isinstance(condition, int):
+            return sum(exchange.accepted for exchange in self.exchanges) >= condition
+        return condition(self)
 
     def _push(self, results: list[Any]) -> None:
         with self._changed:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from otel_bridge.config import load
-from otel_bridge.service import convert_files
+from otel_bridge.service.offline import convert_files
 
 HERE = Path(__file__).parent
 CASES = sorted(p.parent for p in HERE.glob("*/*/input.jsonl"))
