@@ -149,8 +149,8 @@ class EventLog:
     def prune(self, delivered: int, now_ns: int) -> int:
         """Forget events up to `delivered` that are too old or in the way, old failures, records and wishes.
 
-        Works in short transactions, at most about a hundred thousand events in one call. Returns how many events,
-        failures and records went.
+        Works in short transactions, at most about a hundred thousand events in one call. Returns how many
+        events, failures and records went.
 
         Raises:
             Unavailable: it stopped there; what went before stays gone.
