@@ -98,7 +98,7 @@ class Figures(msgspec.Struct, frozen=True):
 
     def points(self, accepting: bool) -> Points:
         """As metrics."""
-        return _of_service(self.sums, accepting) | _of_destinations(self.destinations)
+        return {**_of_service(self.sums, accepting), **_of_destinations(self.destinations)}
 
 
 async def read(directory: Path, states: Sequence[DestinationState]) -> Figures:

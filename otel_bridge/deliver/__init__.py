@@ -12,8 +12,8 @@ from otel_bridge.deliver.sender import Kind, Sender
 
 __all__ = [
     "KINDS",
-    "Deliveries",
     "Delivered",
+    "Deliveries",
     "DestinationState",
     "Kind",
     "Outcome",

@@ -11,8 +11,8 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from otel_bridge.deliver.kinds.http import Options, Tls, outcome
 from otel_bridge.deliver.http1 import Answer
+from otel_bridge.deliver.kinds.http import Options, Tls, outcome
 from otel_bridge.deliver.outcome import DELIVERED, Outcome, Retry
 from otel_bridge.deliver.retry import RetryOptions
 from otel_bridge.settings import Duration, Secret
@@ -120,7 +120,7 @@ class Client:
         try:
             self._transport.emit(event_object(body))
             return self._reports.outcome() if self._reports else DELIVERED
-        except Exception as error:  # noqa: BLE001 - transports raise whatever their libraries raise
+        except Exception as error:
             return failure(error)
 
     def close(self) -> None:
@@ -159,7 +159,7 @@ class Reports:
         self._producer.flush()
         return Retry(self._failure) if self._failure else DELIVERED
 
-    def _reported(self, error: Any, message: Any) -> None:  # noqa: ARG002 - as librdkafka calls it
+    def _reported(self, error: Any, message: Any) -> None:
         self._failure = str(error) if error is not None else ""
 
 
@@ -167,8 +167,8 @@ def failure(error: BaseException) -> Outcome:
     """An exception of a transport: an HTTP answer in it decides, anything else passes."""
     cause: BaseException | None = error
     while cause is not None:
-        response = getattr(cause, "response", None)
-        if response is not None and getattr(response, "status_code", 0):
+        response: Any = getattr(cause, "response", None)
+        if isinstance(getattr(response, "status_code", None), int):
             headers = {name.lower(): value for name, value in response.headers.items()}
             return outcome(Answer(response.status_code, headers, response.content[:4096]), 0.0)
         cause = cause.__cause__ or cause.__context__
@@ -226,5 +226,5 @@ def _parent(found: dict[str, Any]) -> Any:
         root=root and pr.Root(part(pr.RootRun, root["run"]), part(pr.RootJob, root["job"])),
         producer=found["_producer"],
     )
-    facet._schemaURL = found["_schemaURL"]  # noqa: SLF001 - its class sets another version
+    facet._schemaURL = found["_schemaURL"]
     return facet

@@ -47,7 +47,7 @@ class Deliveries:
     ) -> None:
         self._destinations = list(destinations)
         self._directory = directory
-        self._rng = rng or random.Random()  # noqa: S311 - jitter
+        self._rng = rng or random.Random()
         self._disk = Disk()
         self._events = EventReader(directory)
         self._pumps: dict[str, Pump] = {}
@@ -132,7 +132,7 @@ class Deliveries:
             said = await self._answer(wish)
             await self._disk.run(written.finish, wish.id, said)
             log.info(said, destination=wish.target)
-        except Exception as error:  # noqa: BLE001 - one wish must not end the delivery
+        except Exception as error:
             log.warning(
                 "a wish of the command line failed, trying again", wish=wish.command, error=str(error)
             )

@@ -137,7 +137,8 @@ class Connection(asyncio.Protocol):
         )
         self._transport.write(request)
         try:
-            return await waiter
+            answer: Answer = await waiter
+            return answer
         finally:
             timer.cancel()
             self._waiter = None

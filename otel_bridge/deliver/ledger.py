@@ -69,16 +69,7 @@ class Ledger:
 
     def settled(self, item: Item, refused: Rejected | None) -> Settled:
         """The entry for an event that is delivered, or refused for good."""
-        letter = refused and DeadLetter(
-            destination=self._destination,
-            seq=item.seq,
-            reason=refused.reason,
-            status=refused.status,
-            answer=refused.answer,
-            at_ns=time.time_ns(),
-            attempts=item.attempts + 1,
-        )
-        return Settled(self._destination, item.seq, letter)
+        return Settled(self._destination, item.seq, self._letter(item, refused) if refused else None)
 
     async def position(self) -> tuple[int, list[Item]]:
         """Up to where the log was read, and the events up to there that are not settled."""
@@ -110,6 +101,17 @@ class Ledger:
     async def drop(self, seqs: Sequence[int]) -> int:
         """Give up dead letters; all of them without `seqs`."""
         return await self._disk.run(self._deliveries.drop, self._destination, list(seqs) or None)
+
+    def _letter(self, item: Item, refused: Rejected) -> DeadLetter:
+        return DeadLetter(
+            destination=self._destination,
+            seq=item.seq,
+            reason=refused.reason,
+            status=refused.status,
+            answer=refused.answer,
+            at_ns=time.time_ns(),
+            attempts=item.attempts + 1,
+        )
 
     def _standing(self) -> Standing:
         return self._deliveries.join(self._destination, self._events.first_seq())

@@ -147,7 +147,7 @@ class Pump:
         while True:
             try:
                 return await step()
-            except Exception as error:  # noqa: BLE001 - trouble of one destination or of the disk, which passes
+            except Exception as error:
                 self._troubled(f"{type(error).__name__}: {error}", TROUBLE_PAUSE_S)
                 await asyncio.sleep(TROUBLE_PAUSE_S)
 
@@ -314,7 +314,7 @@ class Pump:
             try:
                 async with self._lock:
                     await self._commit()
-            except Exception as error:  # noqa: BLE001 - the disk; events may go out once more, nothing is lost
+            except Exception as error:
                 await self._unkept_progress(error)
 
     async def _commit(self) -> None:

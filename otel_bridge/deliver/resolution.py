@@ -59,7 +59,7 @@ def _ask_client() -> Transport | None:
     from openlineage.client.transport import HttpTransport, TransportFactory
     from openlineage.client.transport.noop import NoopConfig, NoopTransport
 
-    class Recorder(TransportFactory):  # type: ignore[misc]
+    class Recorder(TransportFactory):
         """Stands where the client builds its transport."""
 
         seen: Transport | None = None

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from otel_bridge.deliver import KINDS, Deliveries
-from otel_bridge.journal import Batch, DeliveryReader, EventLog, ask, outcome, prepare, sums
+from otel_bridge.journal import Batch, DeliveryReader, DestinationSums, EventLog, ask, outcome, prepare, sums
 from otel_bridge.model import Event
 from otel_bridge.settings import Destination, Journal
 
@@ -75,7 +75,7 @@ class Log:
         self._log.close()
 
     def standing(self, name: str) -> Any:
-        return sums(self.directory).destinations[name]
+        return sums(self.directory).destinations.get(name) or DestinationSums(0, 0, 0, 0, 0, 0, None)
 
     def letters(self, name: str) -> list[Any]:
         reader = DeliveryReader(self.directory)

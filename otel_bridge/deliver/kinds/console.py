@@ -42,7 +42,7 @@ class ConsoleSender:
     async def start(self) -> None:
         """Nothing to do."""
 
-    async def send(self, body: bytes, event: Event) -> Outcome:  # noqa: ARG002 - as every sender
+    async def send(self, body: bytes, event: Event) -> Outcome:
         """Write one line."""
         return await self._lines.put(body + b"\n")
 
@@ -56,7 +56,7 @@ def _print(lines: Sequence[bytes]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _open(options: Options, data_dir: Path) -> ConsoleSender:  # noqa: ARG001 - as every kind
+def _open(options: Options, data_dir: Path) -> ConsoleSender:
     return ConsoleSender()
 
 

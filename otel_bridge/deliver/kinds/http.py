@@ -174,7 +174,7 @@ class HttpSender:
         tls = self._options.tls.context() if where.secure else None
         self._pool = Pool(Origin(where.host, where.port, tls), self._options.timeout)
 
-    async def send(self, body: bytes, event: Event) -> Outcome:  # noqa: ARG002 - as every sender
+    async def send(self, body: bytes, event: Event) -> Outcome:
         """One POST."""
         assert self._pool, "start was not called"
         try:
@@ -240,7 +240,7 @@ def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _open(options: Options, data_dir: Path) -> HttpSender:  # noqa: ARG001 - as every kind
+def _open(options: Options, data_dir: Path) -> HttpSender:
     return HttpSender(options)
 
 

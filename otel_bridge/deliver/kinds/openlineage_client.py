@@ -39,7 +39,7 @@ class Options:
     """Pace and end of attempts; the transport's own attempts come on top, except for the HTTP ones."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.transport.get("type"), str):
+        if not self.transport.get("type"):
             raise ValueError("transport.type is missing; see https://openlineage.io/docs/client/python")
         if self.concurrency < 1:
             raise ValueError("concurrency must be 1 or more")
@@ -67,10 +67,11 @@ class ClientSender:
         """Build the transport, which may import and connect."""
         self._client = await self._in_thread(self._build)
 
-    async def send(self, body: bytes, event: Event) -> Outcome:  # noqa: ARG002 - as every sender
+    async def send(self, body: bytes, event: Event) -> Outcome:
         """Emit one event."""
         assert self._client, "start was not called"
-        return await self._in_thread(self._client.emit, body)
+        outcome: Outcome = await self._in_thread(self._client.emit, body)
+        return outcome
 
     async def close(self) -> None:
         """Flush and close the transport."""
