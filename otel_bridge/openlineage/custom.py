@@ -1,7 +1,7 @@
 """Facets of the user's own, compiled from the configuration.
 
-Fields come from span attributes (runs, jobs) or keys of dataset maps; a JSON Schema, given or derived, is served
-by the API and checked with every event. With a class of openlineage-python the class makes the facet.
+Fields come from span attributes (runs, jobs) or keys of dataset maps; a JSON Schema, given or derived, is
+served by the API and checked with every event. With a class of openlineage-python the class makes the facet.
 """
 
 import importlib

@@ -31,6 +31,9 @@ from otel_bridge.settings import Settings
 _encode: Final = msgspec.json.Encoder().encode
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - written as UTC by hand, which is faster
 
+RECENT: Final = 64
+"""Datasets of recent events that are kept, encoded, for the next event of the same run."""
+
 
 class _Run(Struct, rename="camel"):
     run_id: str
@@ -76,6 +79,7 @@ class EventBuilder:
         base_url = settings.api.base_url
         self._producer = settings.producer
         self._trace_url = settings.trace.url
+        self._recent: dict[tuple[int, str], tuple[Dataset, _Dataset, list[Omission]]] = {}
         self._collector = Collector(
             Fragments(settings.producer, base_url), compile_facets(settings.facets, base_url)
         )
@@ -175,6 +179,20 @@ class EventBuilder:
         return found
 
     def _dataset(
+        self, dataset: Dataset, position: Position, path: str, omissions: list[Omission]
+    ) -> _Dataset:
+        """As it was made last time: START and the terminal event of a finished span share their datasets."""
+        recent = self._recent.get((id(dataset), path))
+        if recent is None or recent[0] is not dataset:
+            found: list[Omission] = []
+            recent = (dataset, self._made_dataset(dataset, position, path, found), found)
+            if len(self._recent) >= RECENT:
+                self._recent.clear()
+            self._recent[id(dataset), path] = recent
+        omissions += recent[2]
+        return recent[1]
+
+    def _made_dataset(
         self, dataset: Dataset, position: Position, path: str, omissions: list[Omission]
     ) -> _Dataset:
         entity = self._collector.entity(position, omissions)

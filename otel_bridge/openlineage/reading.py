@@ -124,13 +124,19 @@ def shown(value: str) -> str:
 
 
 class Fields:
-    """One map of a short form."""
+    """One map of a short form, called `what` in messages, with its number in a list."""
 
-    __slots__ = ("_fields", "what")
+    __slots__ = ("_fields", "_number", "_what")
 
-    def __init__(self, value: Value, what: str) -> None:
-        self._fields = mapping(value, what)
-        self.what = what
+    def __init__(self, value: Value, what: str, number: int = 0) -> None:
+        self._what = what
+        self._number = number
+        self._fields = value if type(value) is dict else mapping(value, self.what)
+
+    @property
+    def what(self) -> str:
+        """How messages call the map; put together only when one is needed."""
+        return f"{self._what} {self._number}" if self._number else self._what
 
     def get(self, *names: str) -> Value:
         """The first of these that is there; None if none is."""
@@ -141,13 +147,17 @@ class Fields:
 
     def need(self, *names: str) -> str:
         """A text without which there is no facet."""
-        if (found := self.get(*names)) is None:
+        found = self.get(*names)
+        if type(found) is str and found:
+            return found
+        if found is None:
             raise LeftOut(f"{self.what} has no `{names[0]}`")
-        return text(found, f"`{names[0]}` of {self.what}")
+        return text(found, self._name(names))
 
     def text(self, *names: str) -> str | UnsetType:
         """An optional text; an empty one counts as absent."""
-        return self._read(text, *names)
+        found = self.get(*names)
+        return found if type(found) is str and found else self._read(text, *names)
 
     def whole(self, *names: str) -> Whole | UnsetType:
         """An optional whole number."""
@@ -173,8 +183,22 @@ class Fields:
         """An optional map."""
         return self._read(mapping, *names)
 
+    def need_flag(self, *names: str) -> bool:
+        """A boolean without which there is no facet."""
+        return flag(self.get(*names), self._name(names))
+
+    def need_mapping(self, *names: str) -> Mapping[str, Value]:
+        """A map without which there is no facet."""
+        return mapping(self.get(*names), self._name(names))
+
+    def listing(self, *names: str) -> Sequence[Value]:
+        """A list; empty if it is absent."""
+        found = self._read(listing, *names)
+        return () if found is UNSET else found
+
     def _read(self, how: Callable[[Value, str], T], *names: str) -> T | UnsetType:
         found = self.get(*names)
-        if found is None or found == "":
-            return UNSET
-        return how(found, f"`{names[0]}` of {self.what}")
+        return UNSET if found is None or found == "" else how(found, self._name(names))
+
+    def _name(self, names: tuple[str, ...]) -> str:
+        return f"`{names[0]}` of {self.what}"

@@ -1,8 +1,8 @@
 """Official shapes of facets as types: what JSON must look like to be accepted, down to formats.
 
-A shape is a `Shape` struct with the field names of the official schema. It serves both ways: builders make one
-from short forms, and a facet given in OpenLineage's own shape is checked by decoding it. Fields beyond the shape
-are allowed, as in the specification.
+A shape is a `Shape` struct with the field names of the official schema. It serves both ways: builders make
+one from short forms, and a facet given in OpenLineage's own shape is checked by decoding it. Fields beyond
+the shape are allowed, as in the specification.
 """
 
 from collections.abc import Callable

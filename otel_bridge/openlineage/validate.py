@@ -1,8 +1,8 @@
 """A strict validator of events against OpenLineage's official schemas, for tests of ours and of users.
 
-Beyond JSON Schema with format checks it finds facets in the wrong slot, facets that no schema is known of, and what
-the bridge promises on top of the specification (`facets`, `inputs`, `outputs` and `eventType` are always there).
-The schemas are not part of the bridge: they are found in the folder that OPENLINEAGE_SPEC_DIR names, or in
+Beyond JSON Schema with format checks it finds facets in the wrong slot, facets that no schema is known of, and
+what the bridge promises on top: `facets`, `inputs`, `outputs` and `eventType` are always there. The schemas are
+not part of the bridge: they are found in the folder that OPENLINEAGE_SPEC_DIR names, or else in
 `../shared/openlineage-spec` beside the checkout.
 """
 

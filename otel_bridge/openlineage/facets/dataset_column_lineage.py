@@ -83,29 +83,26 @@ def build(values: Mapping[str, Value]) -> ColumnLineage:
 
 
 def _inputs(value: Value, what: str) -> list[InputField]:
-    return [_input(entry, f"input {i} of {what}") for i, entry in enumerate(listing(value, what), 1)]
+    return [_input(entry, what, i) for i, entry in enumerate(listing(value, what), 1)]
 
 
-def _input(entry: Value, what: str) -> InputField:
-    fields = Fields(entry, what)
+def _input(entry: Value, what: str, number: int) -> InputField:
+    fields = Fields(entry, f"{what}, input", number)
     found = fields.get("transformations")
-    if isinstance(found, str | Mapping):
-        found = [found]
+    found = [found] if isinstance(found, str | Mapping) else fields.listing("transformations")
     return InputField(
         namespace=fields.need("namespace"),
         name=fields.need("name"),
         field=fields.need("field"),
-        transformations=[_transformation(t, what) for t in listing(found, f"transformations of {what}")]
-        if found
-        else UNSET,
+        transformations=[_transformation(t, fields, i) for i, t in enumerate(found, 1)] if found else UNSET,
     )
 
 
-def _transformation(value: Value, what: str) -> Transformation:
+def _transformation(value: Value, of: Fields, number: int) -> Transformation:
     if isinstance(value, str):
-        kind, _, subtype = text(value, f"a transformation of {what}").partition(":")
+        kind, _, subtype = text(value, f"a transformation of {of.what}").partition(":")
         return Transformation(type=kind, subtype=subtype or UNSET)
-    fields = Fields(value, f"a transformation of {what}")
+    fields = Fields(value, "transformation", number)
     return Transformation(
         type=fields.need("type"),
         subtype=fields.text("subtype"),

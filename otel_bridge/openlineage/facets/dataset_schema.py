@@ -1,6 +1,6 @@
 """schema: the fields of a dataset, nested as deep as they are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import UNSET
@@ -43,7 +43,7 @@ SHAPE: Final = Schema
 
 def build(values: Mapping[str, Value]) -> Schema:
     """From a list of `{name, type, description, ordinal_position, fields}`; only the name is needed."""
-    return Schema(fields=_columns(values["schema"], "the schema", MAX_DEPTH // 2))
+    return Schema(fields=_columns(listing(values["schema"], "the schema"), "field", MAX_DEPTH // 2))
 
 
 def of_names(names: Iterable[str]) -> Schema:
@@ -51,19 +51,18 @@ def of_names(names: Iterable[str]) -> Schema:
     return Schema(fields=[Column(name=name) for name in names])
 
 
-def _columns(value: Value, what: str, depth: int) -> list[Column]:
+def _columns(entries: Sequence[Value], what: str, depth: int) -> list[Column]:
     if not depth:
         raise LeftOut(f"the schema is nested more than {MAX_DEPTH // 2} levels deep")
-    return [_column(entry, f"field {i} of {what}", depth) for i, entry in enumerate(listing(value, what), 1)]
+    return [_column(Fields(entry, what, i), depth) for i, entry in enumerate(entries, 1)]
 
 
-def _column(entry: Value, what: str, depth: int) -> Column:
-    fields = Fields(entry, what)
-    nested = fields.get("fields")
+def _column(fields: Fields, depth: int) -> Column:
+    nested = fields.listing("fields")
     return Column(
         name=fields.need("name"),
         type=fields.text("type"),
         description=fields.text("description"),
         ordinal_position=fields.whole("ordinal_position"),
-        fields=_columns(nested, what, depth - 1) if nested else UNSET,
+        fields=_columns(nested, f"{fields.what}, field", depth - 1) if nested else UNSET,
     )

@@ -37,9 +37,9 @@ SHAPE: Final = Symlinks
 def build(values: Mapping[str, Value]) -> Symlinks:
     """From a list of `{namespace, name, type}`."""
     entries = listing(values["symlinks"], "symlinks")
-    return Symlinks(identifiers=[_identifier(entry, f"symlink {i}") for i, entry in enumerate(entries, 1)])
+    return Symlinks(identifiers=[_identifier(entry, i) for i, entry in enumerate(entries, 1)])
 
 
-def _identifier(entry: Value, what: str) -> Identifier:
-    fields = Fields(entry, what)
+def _identifier(entry: Value, number: int) -> Identifier:
+    fields = Fields(entry, "symlink", number)
     return Identifier(namespace=fields.need("namespace"), name=fields.need("name"), type=fields.need("type"))

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from otel_bridge.model import Value
 from otel_bridge.openlineage.core import facet_url
-from otel_bridge.openlineage.reading import Fields, flag, listing
+from otel_bridge.openlineage.reading import Fields, listing
 from otel_bridge.openlineage.secrets import mask_sql
 from otel_bridge.openlineage.shapes import Maybe, Part, Shape
 
@@ -47,15 +47,15 @@ TEXTS: Final = ("column", "severity", "name", "description", "expected", "actual
 def build(values: Mapping[str, Value]) -> Assertions:
     """From a list of `{assertion, success, ...}` with the optional fields of the official shape."""
     entries = listing(values["assertions"], "assertions")
-    return Assertions(assertions=[_assertion(entry, f"assertion {i}") for i, entry in enumerate(entries, 1)])
+    return Assertions(assertions=[_assertion(entry, i) for i, entry in enumerate(entries, 1)])
 
 
-def _assertion(entry: Value, what: str) -> Assertion:
-    fields = Fields(entry, what)
+def _assertion(entry: Value, number: int) -> Assertion:
+    fields = Fields(entry, "assertion", number)
     params, content = fields.mapping("params"), fields.text("content")
     return Assertion(
         assertion=fields.need("assertion"),
-        success=flag(fields.get("success"), f"`success` of {what}"),
+        success=fields.need_flag("success"),
         content=mask_sql(content) if content else UNSET,
         content_type=fields.text("contentType", "content_type"),
         params=dict(params) if params else UNSET,

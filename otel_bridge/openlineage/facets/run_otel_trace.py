@@ -67,9 +67,7 @@ def build(values: Mapping[str, Value]) -> OtelTrace:
         trace_flags=UNSET if flags is UNSET else f"{flags & 0xFF:02x}",
         service_name=fields.text("service_name"),
         trace_url=_url(values.get("trace_url"), span),
-        links=[_link(link, f"link {i}") for i, link in enumerate(listing(links, "links"), 1)]
-        if links
-        else UNSET,
+        links=[_link(link, i) for i, link in enumerate(listing(links, "links"), 1)] if links else UNSET,
     )
 
 
@@ -79,11 +77,11 @@ def _url(template: Value, span: SpanRef) -> Uri | Maybe:
     return uri(template.replace("{trace_id}", span.trace_id).replace("{span_id}", span.span_id), "trace.url")
 
 
-def _link(value: Value, what: str) -> Link:
-    fields = Fields(value, what)
+def _link(value: Value, number: int) -> Link:
+    fields = Fields(value, "link", number)
     trace_id, span_id = fields.need("traceId"), fields.need("spanId")
     if not (TRACE_ID.fullmatch(trace_id) and SPAN_ID.fullmatch(span_id)):
-        raise LeftOut(f"{what} has no ids of 32 and 16 lower-case hex digits")
+        raise LeftOut(f"{fields.what} has no ids of 32 and 16 lower-case hex digits")
     return Link(trace_id=trace_id, span_id=span_id)
 
 

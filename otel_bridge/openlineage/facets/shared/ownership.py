@@ -23,11 +23,11 @@ class Ownership(Shape, frozen=True, kw_only=True):
 def ownership(value: Value) -> Ownership:
     """From a list of names or `{name, type}`; a single one needs no list."""
     entries = [value] if isinstance(value, str | dict) else listing(value, "owners")
-    return Ownership(owners=[_owner(entry, f"owner {i}") for i, entry in enumerate(entries, 1)])
+    return Ownership(owners=[_owner(entry, i) for i, entry in enumerate(entries, 1)])
 
 
-def _owner(entry: Value, what: str) -> Owner:
+def _owner(entry: Value, number: int) -> Owner:
     if isinstance(entry, str):
-        return Owner(name=text(entry, what))
-    fields = Fields(entry, what)
+        return Owner(name=text(entry, f"owner {number}"))
+    fields = Fields(entry, "owner", number)
     return Owner(name=fields.need("name"), type=fields.text("type"))

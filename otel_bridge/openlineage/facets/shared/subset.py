@@ -3,7 +3,7 @@
 from msgspec import UNSET
 
 from otel_bridge.model import Value
-from otel_bridge.openlineage.reading import Fields, listing, mapping
+from otel_bridge.openlineage.reading import Fields, listing
 from otel_bridge.openlineage.shapes import Maybe, Part
 
 
@@ -60,10 +60,9 @@ Condition = Partitions | Locations | Compare | Binary
 def partitions(value: Value) -> Partitions:
     """From a list of `{identifier, dimensions}`."""
     entries = listing(value, "partitions")
-    return Partitions(partitions=[_partition(entry, f"partition {i}") for i, entry in enumerate(entries, 1)])
+    return Partitions(partitions=[_partition(entry, i) for i, entry in enumerate(entries, 1)])
 
 
-def _partition(entry: Value, what: str) -> Partition:
-    fields = Fields(entry, what)
-    dimensions = mapping(fields.get("dimensions"), f"`dimensions` of {what}")
-    return Partition(identifier=fields.text("identifier"), dimensions=dict(dimensions))
+def _partition(entry: Value, number: int) -> Partition:
+    fields = Fields(entry, "partition", number)
+    return Partition(identifier=fields.text("identifier"), dimensions=dict(fields.need_mapping("dimensions")))

@@ -35,7 +35,7 @@ def tags(value: Value) -> Tags:
     ):
         return Tags(tags=[Tag(key=k, value=text(v, f"tag `{k}`"), source=USER) for k, v in value.items()])
     entries = [value] if isinstance(value, str | Mapping) else listing(value, "tags")
-    return Tags(tags=[_tag(entry, f"tag {i}") for i, entry in enumerate(entries, 1)])
+    return Tags(tags=[_tag(entry, i) for i, entry in enumerate(entries, 1)])
 
 
 def merge(given: Mapping[str, Any], built: Shape) -> dict[str, Any]:
@@ -48,10 +48,10 @@ def merge(given: Mapping[str, Any], built: Shape) -> dict[str, Any]:
     return {**given, "tags": [*mine, *more]}
 
 
-def _tag(entry: Value, what: str) -> Tag:
+def _tag(entry: Value, number: int) -> Tag:
     if isinstance(entry, str):
-        return Tag(key=text(entry, what), value="true", source=USER)
-    fields = Fields(entry, what)
+        return Tag(key=text(entry, f"tag {number}"), value="true", source=USER)
+    fields = Fields(entry, "tag", number)
     value = fields.text("value")
     return Tag(
         key=fields.need("key"),
