@@ -10,7 +10,6 @@ from otel_lineage.identity import RunRef, job_namespace, run_id_of
 from otel_lineage.runs import LineageRun, child_env
 
 if TYPE_CHECKING:
-    from otel_lineage.processor import LineageSpanProcessor
     from otel_lineage.runtime import configure, flush, install
 
 __version__ = "0.1.0"
@@ -20,7 +19,6 @@ __all__ = [
     "DatasetLike",
     "LineageEmitter",
     "LineageRun",
-    "LineageSpanProcessor",
     "RunBlock",
     "RunRef",
     "attach",
@@ -35,18 +33,13 @@ __all__ = [
     "wrap",
 ]
 
-_LATE = {
-    "LineageSpanProcessor": "processor",
-    "configure": "runtime",
-    "flush": "runtime",
-    "install": "runtime",
-}
+_LATE = frozenset({"configure", "flush", "install"})
 
 
 def __getattr__(name: str) -> Any:
     """Load what needs the SDK and protobuf when it is asked for, so that the import costs little."""
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    from otel_lineage import runtime
 
-    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    return getattr(runtime, name)

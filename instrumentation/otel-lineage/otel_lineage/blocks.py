@@ -14,7 +14,7 @@ from opentelemetry import context as otel_context
 from otel_lineage.datasets import DatasetLike
 from otel_lineage.identity import RunRef
 from otel_lineage.loops import current_task
-from otel_lineage.runs import LineageRun, RunSpec, known_attributes, spec_of, start_run
+from otel_lineage.runs import LineageRun, RunSpec, spec_of, start_run
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -173,7 +173,7 @@ def lineage_run(
     sql: str | None = None,
     sql_dialect: str | None = None,
     run_id: str | None = None,
-    parent: RunRef | None = None,
+    parent: LineageRun | RunRef | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> RunBlock:
     """A run of the job, for `with`, `async with`, or around every call of a function.
@@ -198,21 +198,21 @@ def lineage_run(
         parent: the parent run, if it is not the one around.
         attributes: further attributes of the span.
     """
-    known = known_attributes(
-        namespace=namespace,
-        job_type=job_type,
-        integration=integration,
-        processing_type=processing_type,
-        nominal_start=nominal_start,
-        nominal_end=nominal_end,
-        documentation=documentation,
-        owners=owners,
-        job_tags=job_tags,
-        run_tags=run_tags,
-        sql=sql,
-        sql_dialect=sql_dialect,
-        run_id=run_id,
-        parent=parent,
-        attributes=attributes,
-    )
+    known = {
+        "namespace": namespace,
+        "job_type": job_type,
+        "integration": integration,
+        "processing_type": processing_type,
+        "nominal_start": nominal_start,
+        "nominal_end": nominal_end,
+        "documentation": documentation,
+        "owners": owners,
+        "job_tags": job_tags,
+        "run_tags": run_tags,
+        "sql": sql,
+        "sql_dialect": sql_dialect,
+        "run_id": run_id,
+        "parent": parent,
+        "attributes": attributes,
+    }
     return RunBlock(lambda: spec_of(job, inputs, outputs, known))

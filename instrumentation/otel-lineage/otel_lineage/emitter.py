@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from otel_lineage import attributes as at
 from otel_lineage.datasets import DatasetLike, dataset_of
 from otel_lineage.identity import RunRef, job_namespace
-from otel_lineage.runs import LineageRun, known_attributes, spec_of, start_run
+from otel_lineage.runs import LineageRun, spec_of, start_run
 from otel_lineage.trouble import guarded
 from otel_lineage.values import to_json
 
@@ -43,11 +43,9 @@ class LineageEmitter:
             start_ns: when it began, Unix nanoseconds; default: now.
             **known: the other arguments of `lineage_run`.
         """
-        if isinstance(parent, LineageRun):
-            context = parent.context() if context is None else context
-        run_known = self._known({**known, "parent": parent if isinstance(parent, RunRef) else None})
-        spec = None if run_known is None else spec_of(job, inputs, outputs, run_known)
-        return start_run(spec, context, start_ns)
+        if isinstance(parent, LineageRun) and context is None:
+            context = parent.context()
+        return start_run(spec_of(job, inputs, outputs, self._known(known, parent=parent)), context, start_ns)
 
     def complete(self, run: LineageRun, *, end_ns: int | None = None) -> None:
         """The run has done its work."""
@@ -91,8 +89,7 @@ class LineageEmitter:
         **known: Any,
     ) -> None:
         """Static metadata of a job, outside any run; `**known` as for `lineage_run`."""
-        values = self._known(known)
-        spec = None if values is None else spec_of(job, inputs, outputs, values)
+        spec = spec_of(job, inputs, outputs, self._known(known))
         if spec is None:
             return
         attributes = dict(spec.attributes)
@@ -100,9 +97,8 @@ class LineageEmitter:
             attributes[at.JOB_FACETS] = to_json(facets)
         self._event(at.EVENT_JOB, attributes)
 
-    @guarded("describing a run", fallback=None)
-    def _known(self, known: Mapping[str, Any]) -> dict[str, Any] | None:
-        return known_attributes(**{"namespace": self._namespace, "integration": self._integration, **known})
+    def _known(self, known: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        return {"namespace": self._namespace, "integration": self._integration, **known, **more}
 
     def _event(self, name: str, attributes: dict[str, Any]) -> None:
         from otel_lineage.runtime import runtime  # loads the SDK at first use only

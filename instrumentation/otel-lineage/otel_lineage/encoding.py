@@ -38,8 +38,9 @@ def encode_span(span: ReadableSpan, exact: Mapping[str, Any]) -> bytes:
     copy = request.resource_spans[0].scope_spans[0].spans[0]
     missing = {**exact, at.EXPORT: "lineage"}
     for attribute in copy.attributes:
-        if attribute.key in missing:
-            attribute.value.CopyFrom(_any_value(missing.pop(attribute.key)))
+        value = missing.pop(attribute.key, None)
+        if value is not None and attribute.value.string_value != value:
+            attribute.value.CopyFrom(_any_value(value))
     copy.attributes.extend(_key_values(missing))
     return bytes(request.SerializeToString())
 

@@ -173,6 +173,8 @@ class Exporter:
 
         Returns at once while the Collector is known to hang: nothing is lost, it is on disk.
         """
+        if self._storing == threading.get_ident():
+            return False  # see put
         deadline = time.monotonic() + timeout_s
         with self._wake:
             pending = [lane for lane in self._lanes.values() if lane.pending]

@@ -21,7 +21,7 @@ class LineageSpanProcessor(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """A run: complete it, note it, send START. Another span: stamp it."""
         runtime = current()
-        if runtime is None:
+        if runtime is None or runtime.settings.disabled:
             return
         around = runtime.runs.around(parent_context)
         if at.JOB_NAME in (span.attributes or {}):
@@ -33,7 +33,7 @@ class LineageSpanProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """A run that this process opened: keep its copy, send it soon, and wait for the outermost."""
         runtime = current()
-        if runtime is None or span.context is None:
+        if runtime is None or runtime.settings.disabled or span.context is None:
             return
         run = runtime.runs.take(span)
         if run is None and at.JOB_NAME not in (span.attributes or {}):

@@ -3,7 +3,7 @@
 import os
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -192,12 +192,13 @@ class LineageRun:
 
     @guarded("writing a run", fallback=None)
     def _write(self) -> None:
-        for name, side in ((at.INPUTS, self._inputs), (at.OUTPUTS, self._outputs)):
-            if name in self._changed:
-                self._set(name, datasets_json(side.values()))
-        for name, facets in self._facets.items():
-            if name in self._changed:
-                self._set(name, to_json(facets))
+        with self._lock:
+            for name, side in ((at.INPUTS, self._inputs), (at.OUTPUTS, self._outputs)):
+                if name in self._changed:
+                    self._set(name, datasets_json(side.values()))
+            for name, facets in self._facets.items():
+                if name in self._changed:
+                    self._set(name, to_json(facets))
 
     @guarded("recording an exception", fallback=None)
     def _judge(self, error: BaseException | None) -> None:
@@ -279,28 +280,19 @@ ATTRIBUTE_OF = {
 }
 
 
-def known_attributes(
-    *, parent: RunRef | None = None, attributes: Mapping[str, Any] | None = None, **known: Any
-) -> dict[str, Any]:
-    """Attributes by the names of `lineage_run`'s arguments."""
-    found = {ATTRIBUTE_OF[name]: value for name, value in known.items()}
-    return {**(attributes or {}), **found, **(parent_attributes(parent) if parent is not None else {})}
-
-
-@guarded("describing a run", fallback=None)
 def spec_of(
     job: str, inputs: Iterable[DatasetLike], outputs: Iterable[DatasetLike], known: Mapping[str, Any]
 ) -> RunSpec | None:
-    """Read what the caller gave; a bad dataset is warned about and left out."""
-    attributes: dict[str, Any] = {at.JOB_NAME: to_text(job)}
-    attributes.update(
-        {name: to_attribute(value) for name, value in known.items() if value is not None and value != ()}
-    )
+    """Read what the caller gave under the names of `lineage_run`'s arguments; what is bad is left out."""
+    attributes: dict[str, Any] = _job_name(job) or {}
+    attributes.update(_parent_attributes(known.get("parent")))
+    attributes.update(_known_attributes(known.get("attributes") or {}, {}))
+    attributes.update(_known_attributes(known, ATTRIBUTE_OF))
     reads, writes = _datasets(inputs), _datasets(outputs)
     for name, datasets in ((at.INPUTS, reads), (at.OUTPUTS, writes)):
-        if datasets:
-            attributes[name] = datasets_json(datasets)
-    return RunSpec(attributes[at.JOB_NAME], attributes, reads, writes)
+        if datasets and (text := _json_of(datasets)) is not None:
+            attributes[name] = text
+    return RunSpec(attributes[at.JOB_NAME], attributes, reads, writes) if at.JOB_NAME in attributes else None
 
 
 def start_run(
@@ -357,6 +349,38 @@ def _carry(env: dict[str, str], context: Context, ref: RunRef | None) -> None:
     run_time = current()
     around = run_time.runs.around(context) if run_time is not None else None
     carry(env, context, ref or around)
+
+
+@guarded("reading a job's name", fallback=None)
+def _job_name(job: str) -> dict[str, Any] | None:
+    return {at.JOB_NAME: to_text(job)}
+
+
+@guarded("reading a parent", fallback={})
+def _parent_attributes(parent: "LineageRun | RunRef | None") -> dict[str, str]:
+    ref = parent.ref if isinstance(parent, LineageRun) else parent
+    return {} if ref is None else parent_attributes(ref)
+
+
+def _known_attributes(known: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    found = {}
+    for key, value in known.items():
+        name = names.get(key) if names else key
+        if name is None and key not in {"parent", "attributes"}:
+            warn_once(f"argument {key}", "otel-lineage: a run has no argument %r; it was left out", key)
+        if name is not None and value is not None and not (isinstance(value, Sized) and not value):
+            found[name] = _attribute(value)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+@guarded("reading a value", fallback=None)
+def _attribute(value: object) -> str | bool | float | None:
+    return to_attribute(value)
+
+
+@guarded("writing datasets", fallback=None)
+def _json_of(datasets: Iterable[Dataset]) -> str | None:
+    return datasets_json(datasets)
 
 
 @guarded("reading datasets", fallback=())

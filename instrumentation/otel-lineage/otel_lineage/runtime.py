@@ -65,7 +65,7 @@ class Runtime:
         chosen = self._given or trace.get_tracer_provider()
         if not isinstance(chosen, TracerProvider):
             chosen = self._private or self._make_private()
-        install(chosen)
+        _install(chosen)
         return chosen
 
     def tracer(self) -> trace.Tracer:
@@ -161,7 +161,9 @@ def configure(*, tracer_provider: TracerProvider | None = None, **options: Any) 
             warn_once(f"option {name}", "otel-lineage: no option %r; known: %s", name, ", ".join(OPTIONS))
         elif value is not None:
             env[OPTIONS[name]] = _env_text(value)
-    _make(Settings.read(env), tracer_provider).provider()
+    made = _make(Settings.read(env), tracer_provider)
+    if not made.settings.disabled:
+        made.provider()
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -173,6 +175,13 @@ def flush(timeout: float | None = None) -> bool:
 
 @guarded("installing", fallback=None)
 def install(provider: TracerProvider) -> None:
+    """Let spans of this tracer provider be runs, too; the global one needs no call."""
+    if not runtime().settings.disabled:
+        _install(provider)
+
+
+@guarded("installing", fallback=None)
+def _install(provider: TracerProvider) -> None:
     """Put our processor and sampler on a tracer provider, once."""
     if provider in _installed:
         return

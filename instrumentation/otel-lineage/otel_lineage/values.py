@@ -45,9 +45,11 @@ def _plain(value: Any) -> Any:
         return sorted(value, key=str)
     if hasattr(value, "as_map"):
         return value.as_map()
-    if hasattr(value, "item") and callable(value.item):  # numbers of numpy and its kin
-        return value.item()
-    return str(value)
+    try:
+        # numbers of numpy and its kin have `item`
+        return value.item() if callable(getattr(value, "item", None)) else str(value)
+    except Exception:  # noqa: BLE001  one value without a text must not take the others along
+        return None
 
 
 def _finite(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Parents and roots: in the process, across threads and tasks, to and from other processes; samplers and foreign spans."""
+"""Parents and roots, in the process and across threads, tasks and processes; samplers and foreign spans."""
 
 import json
 
@@ -27,8 +27,9 @@ def assert_parent(child, parent, root):
 
 def test_nested_runs_know_parent_and_root(programs, http_collector):
     programs.run(
-        PREFIX
-        + "with lineage_run('a'):\n    with lineage_run('b', namespace='other'):\n        with lineage_run('c'): pass\n",
+        PREFIX + "with lineage_run('a'):\n"
+        "    with lineage_run('b', namespace='other'):\n"
+        "        with lineage_run('c'): pass\n",
         http_collector,
         OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=prod,service.namespace=sales,service.name=x",
     )
