@@ -12,7 +12,7 @@ would see a broken connection in place of the answer, and repeat what must not b
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol, cast, cast
 
 import httptools
 
