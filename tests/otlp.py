@@ -3,6 +3,7 @@
 import http.client
 import os
 import time
+from contextlib import closing
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -85,21 +86,17 @@ class Refused(Exception):
 
 
 class Exporter:
-    """Posts to a bridge over one connection."""
+    """Posts to a bridge, each request over a connection of its own."""
 
     def __init__(self, endpoint: str) -> None:
-        host, port = endpoint.rsplit(":", 1)
-        self._connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        self._endpoint = endpoint
 
     def post(self, path: str, body: bytes) -> None:
         """One attempt; Refused, OSError or HTTPException if it is not acknowledged."""
-        try:
-            self._connection.request("POST", path, body, {"Content-Type": "application/x-protobuf"})
-            answer = self._connection.getresponse()
+        with closing(http.client.HTTPConnection(self._endpoint, timeout=10)) as connection:
+            connection.request("POST", path, body, {"Content-Type": "application/x-protobuf"})
+            answer = connection.getresponse()
             content = answer.read()
-        except BaseException:
-            self._connection.close()
-            raise
         if answer.status != 200:
             raise Refused(answer.status, content)
 

@@ -4,9 +4,11 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from otel_bridge.assemble import Assembler, Records
 from otel_bridge.extract import Wanted, extract
-from otel_bridge.model import Event, Kind, LogEvent, Span, Transition
+from otel_bridge.model import BridgeError, Event, Kind, LogEvent, Omission, Span, Transition
 from otel_bridge.namespaces import Namespaces
 from otel_bridge.openlineage import EventBuilder
 from otel_bridge.receive.decode import log_event, span
@@ -38,12 +40,15 @@ class Conversion:
         """Events that this row brings about.
 
         Raises:
-            ConversionFailed: for any exception on the way; nothing else is affected.
+            ConversionFailed: for any bug on the way; records may be half changed and should be discarded.
+            BridgeError: the records can't be read at the moment.
         """
         try:
             observed = extract(decode(kind, payload), self._names, self._wanted)
             transitions = [t for o in observed for t in self._assembler.observe(o, now_ns)]
             return self._build(transitions)
+        except BridgeError:
+            raise
         except Exception:  # noqa: BLE001 - whatever the bug is, the span must not be lost
             raise ConversionFailed(traceback.format_exc()) from None
 
@@ -56,7 +61,14 @@ class Conversion:
         return self._build(self._assembler.drain())
 
     def _build(self, transitions: Iterable[Transition]) -> list[Event]:
-        return [self._builder.build(t) for t in transitions]
+        """START and terminal event of one span leave out the same values: that is said, and counted, once."""
+        said: set[tuple[str, Omission]] = set()
+        events = []
+        for event in map(self._builder.build, transitions):
+            news = tuple(o for o in event.omissions if (event.key, o) not in said)
+            said.update((event.key, o) for o in news)
+            events.append(event if news == event.omissions else replace(event, omissions=news))
+        return events
 
 
 def decode(kind: Kind, payload: bytes) -> Span | LogEvent:

@@ -7,14 +7,14 @@ rows are converted again.
 import select
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import structlog
 
 from otel_bridge.journal import AcceptedReader, AcceptedRow, Batch, EventLog, Failure, SqliteRecords, delivered_by_all
-from otel_bridge.model import Event, JournalError, Unavailable
+from otel_bridge.model import JournalError, Unavailable
 from otel_bridge.service.conversion import Conversion, ConversionFailed
 from otel_bridge.settings import Settings
 
@@ -49,34 +49,48 @@ class Converter:
         self._prune(now_ns)
         if self._log.full:
             return False
-        again = self._log.claim_again(BATCH_ROWS)
+        again = self._accepted.read_seqs(self._log.claim_again(BATCH_ROWS))
         rows = self._accepted.read(self._log.cursor, BATCH_ROWS)
-        events: list[Event] = []
-        failures: list[Failure] = []
-        for row in [*self._accepted.read_seqs(again), *rows]:
-            self._row(row, now_ns, events, failures)
-        events += self._conversion.tick(now_ns)
-        batch = Batch(
-            events=events,
-            failures=failures,
-            converted=len(rows) - sum(f.seq > self._log.cursor for f in failures),
-            cursor=rows[-1].seq if rows else self._log.cursor,
-            again=again,
-            counts=self._news(),
-        )
-        return self._log.commit(batch, self._records, now_ns)
+        try:
+            return self._convert(again, rows, now_ns)
+        except ConversionFailed:
+            self._discard()
+            return self._one_by_one(again, rows, now_ns)
 
     def close(self) -> None:
         """Close the files."""
         self._accepted.close()
         self._log.close()
 
-    def _row(self, row: AcceptedRow, now_ns: int, events: list[Event], failures: list[Failure]) -> None:
-        try:
-            events += self._conversion.feed(row.kind, row.payload, now_ns)
-        except ConversionFailed as error:
-            log.error("a span could not be converted; it is kept", seq=row.seq, traceback=str(error))
-            failures.append(Failure(row.seq, "conversion_error", str(error)))
+    def _convert(self, again: Sequence[AcceptedRow], rows: Sequence[AcceptedRow], now_ns: int) -> bool:
+        events = [e for row in (*again, *rows) for e in self._conversion.feed(row.kind, row.payload, now_ns)]
+        events += self._conversion.tick(now_ns)
+        cursor = rows[-1].seq if rows else self._log.cursor
+        repeated = [row.seq for row in again]
+        batch = Batch(events=events, converted=len(rows), cursor=cursor, again=repeated, counts=self._news())
+        return self._log.commit(batch, self._records, now_ns)
+
+    def _one_by_one(self, again: Sequence[AcceptedRow], rows: Sequence[AcceptedRow], now_ns: int) -> bool:
+        """A row fails: each gets a transaction of its own, so that half of its work is nowhere left behind."""
+        for row in (*again, *rows):
+            one = ((row,), ()) if row.seq <= self._log.cursor else ((), (row,))
+            try:
+                self._convert(*one, now_ns)
+            except ConversionFailed as error:
+                self._discard()
+                self._fail(row, error, now_ns)
+        return True
+
+    def _fail(self, row: AcceptedRow, error: ConversionFailed, now_ns: int) -> None:
+        log.error("a span could not be converted; it is kept", seq=row.seq, traceback=str(error))
+        repeated = [row.seq] if row.seq <= self._log.cursor else []
+        failure = Failure(row.seq, "conversion_error", str(error))
+        cursor = max(row.seq, self._log.cursor)
+        self._log.commit(Batch(failures=[failure], cursor=cursor, again=repeated), self._records, now_ns)
+
+    def _discard(self) -> None:
+        self._records.discard()
+        self._counted = Counter(self._conversion.counts)
 
     def _news(self) -> dict[str, int]:
         """What the assembler counted since the last batch."""

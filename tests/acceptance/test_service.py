@@ -43,7 +43,7 @@ def test_real_sdk_to_sink(bridge: BridgeProcess, lineage_sink: Sink, protocol: s
     assert (events.parent_of("dag"), events.parent_of("task"), events.parent_of("step")) == (None, "dag", "task")
     failed = events.one("step", "FAIL")
     assert failed["run"]["facets"]["parent"]["root"]["job"]["name"] == "dag"
-    assert failed["run"]["facets"]["errorMessage"]["message"] == "no such column: country"
+    assert failed["run"]["facets"]["errorMessage"]["message"] == "ValueError: no such column: country"
     assert "Traceback" in failed["run"]["facets"]["errorMessage"]["stackTrace"]
     assert failed["job"]["namespace"] == "floe.test.plain"
     order = [e["job"]["name"] for e in events if e["eventType"] == "START"]
