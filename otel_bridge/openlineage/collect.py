@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from otel_bridge import convention
 from otel_bridge.model import LeftOut, Omission, Value
-from otel_bridge.openlineage.core import SLOT_NAMES, SLOTS_OF, Position
+from otel_bridge.openlineage.core import NAMES, SLOT_NAMES, SLOTS_OF, Position
 from otel_bridge.openlineage.custom import Custom
 from otel_bridge.openlineage.facets import (
     BY_KEY,
@@ -104,11 +104,11 @@ class Entity:
         if slot in self.facets and (known is None or slot in known):
             return slot
         if known is None:
-            raise LeftOut(f"a {self._position} has no {SLOT_NAMES[slot]}")
+            raise LeftOut(f"{NAMES[self._position]} has no {SLOT_NAMES[slot]}")
         if len(possible := [s for s in self.facets if s in known]) == 1:
             return possible[0]
         places = " or ".join(sorted(SLOT_NAMES[s] for s in known))
-        raise LeftOut(f"is no facet of a {self._position}; it belongs under {places}")
+        raise LeftOut(f"is no facet of {NAMES[self._position]}; it belongs under {places}")
 
     def _take(self, slot: Slot, key: str, value: Value, values: Mapping[str, Value]) -> None:
         fragments = self._collector.fragments
@@ -121,10 +121,11 @@ class Entity:
 
     def built(self, facets: Iterable[Facet], values: Mapping[str, Value]) -> None:
         """Build those of the facets that there are values for."""
+        always = self._position == "run"
         for facet in facets:
-            if facet.key not in self.facets[facet.slot] and (
-                facet.always or not facet.values.keys().isdisjoint(values)
-            ):
+            if facet.key in self.facets[facet.slot]:
+                continue
+            if (facet.always and always) or not facet.values.keys().isdisjoint(values):
                 self._build(facet, values, "")
 
     def built_dataset(self, values: Mapping[str, Value], path: str) -> None:
@@ -134,7 +135,9 @@ class Entity:
             facet = claims.get(name)
             if facet is None:
                 if name in convention.DATASET_KEYS:
-                    self._omissions.append(Omission(f"{path}.{name}", f"has no place on a {self._position}"))
+                    self._omissions.append(
+                        Omission(f"{path}.{name}", f"has no place on {NAMES[self._position]}")
+                    )
             elif facet.key not in done and not any(facet.key in found for found in self.facets.values()):
                 done.add(facet.key)
                 self._build(facet, values, f"{path}.")
@@ -143,8 +146,8 @@ class Entity:
         built: Raw | None
         try:
             built = self._built(facet, values)
-        except LeftOut as left_out:
-            built = self._without_bad(facet, values, prefix, left_out)
+        except LeftOut:
+            built = self._without_bad(facet, values, prefix)
         if built is not None:
             self.facets[facet.slot][facet.key] = built
 
@@ -152,25 +155,17 @@ class Entity:
         assert facet.build is not None
         return self._collector.fragments.built(facet, facet.build(values))
 
-    def _without_bad(
-        self, facet: Facet, values: Mapping[str, Value], prefix: str, whole: LeftOut
-    ) -> Raw | None:
-        """Find out which of several values is wrong, and build from the others."""
-        mine = {name: values[name] for name in facet.values if name in values}
-        good = dict(mine)
-        for name, value in mine.items():
+    def _without_bad(self, facet: Facet, values: Mapping[str, Value], prefix: str) -> Raw | None:
+        """Build from the values that are right: they are added one by one, the main one first."""
+        good: dict[str, Value] = {}
+        built = self._built(facet, good) if facet.always else None
+        for name in [n for n in facet.values if n in values]:
             try:
-                self._built(facet, {name: value})
+                built = self._built(facet, {**good, name: values[name]})
+                good[name] = values[name]
             except LeftOut as left_out:
                 self._omissions.append(Omission(prefix + facet.values[name], left_out.reason))
-                del good[name]
-        if len(good) == len(mine):
-            self._omissions.append(Omission(prefix + next(iter(facet.values.values())), whole.reason))
-            return None
-        try:
-            return self._built(facet, good) if good or facet.always else None
-        except LeftOut:
-            return None
+        return built
 
     def custom(self, slot: Slot, source: Mapping[str, Value], path: str) -> None:
         """Build the configured facets of this slot."""

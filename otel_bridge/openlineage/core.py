@@ -31,6 +31,15 @@ SLOT_NAMES: Final[dict[Slot, str]] = {
 Position = Literal["run", "static job", "input", "output", "static dataset"]
 """What facets can belong to: a run with its job, a job without run, a dataset by its role."""
 
+NAMES: Final[dict[Position, str]] = {
+    "run": "a run",
+    "static job": "a job outside a run",
+    "input": "an input",
+    "output": "an output",
+    "static dataset": "a dataset outside a run",
+}
+"""How messages call the positions."""
+
 SLOTS_OF: Final[dict[Position, tuple[Slot, ...]]] = {
     "run": ("run", "job"),
     "static job": ("job",),

@@ -1,8 +1,8 @@
 """A strict validator of events against OpenLineage's official schemas, for tests of ours and of users.
 
-Beyond JSON Schema with format checks it finds facets in the wrong slot, facets that no schema is known of, and
-what the bridge promises on top: `facets`, `inputs`, `outputs` and `eventType` are always there. The schemas are
-not part of the bridge: they are found in the folder that OPENLINEAGE_SPEC_DIR names, or else in
+Beyond JSON Schema with format checks it finds facets in the wrong slot, facets without a known schema, and
+what the bridge promises on top: `facets`, `inputs`, `outputs` and `eventType` are always there. The schemas
+are not part of the bridge: they are found in the folder that OPENLINEAGE_SPEC_DIR names, or else in
 `../shared/openlineage-spec` beside the checkout.
 """
 
@@ -44,6 +44,7 @@ class Validator:
     """Checks events against schemas: core, facets, and further documents such as `facet_schemas(settings)`.
 
     Facets whose `_schemaURL` points elsewhere are only checked to be facets; `known_only` refuses them.
+    `definitions` has slot and key of every facet that a schema is known of, with its URL.
     """
 
     def __init__(self, core: Json, facets: Iterable[Json], known_only: bool = False) -> None:
@@ -58,11 +59,8 @@ class Validator:
             slot: self._compiled({"$ref": f"{core['$id']}#/$defs/{base}"})
             for base, slot in _SLOT_OF_BASE.items()
         }
-        self._facets = {
-            place: self._compiled({"$ref": reference})
-            for document in documents[1:]
-            for place, reference in _places(document)
-        }
+        self.definitions = {place: url for document in documents[1:] for place, url in _places(document)}
+        self._facets = {place: self._compiled({"$ref": url}) for place, url in self.definitions.items()}
         self._slots: dict[str, set[Slot]] = {}
         for slot, key in self._facets:
             self._slots.setdefault(key, set()).add(slot)
@@ -84,11 +82,6 @@ class Validator:
             _read(path) for part in ("facets", "registry") for path in sorted((folder / part).glob("*.json"))
         ]
         return cls(core, [*found, ours, *extra], known_only)
-
-    @property
-    def places(self) -> Mapping[tuple[Slot, str], Any]:
-        """Slot and key of every facet that a schema is known of."""
-        return self._facets
 
     def check(self, event: bytes | str | Json) -> None:
         """Raise NotOpenLineage with every problem, if there are any."""

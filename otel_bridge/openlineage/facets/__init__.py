@@ -8,7 +8,7 @@ A module has
   `build(values)`, which raises `LeftOut` for values that it can't be built from. Empty for facets that are
   passed on but have no short form;
 - `EXAMPLE`: values for the documents and the tests; without short form, the facet itself;
-- optionally `ALWAYS`: built without any value too; `adapt(given)`: a last word on given facets, such as
+- optionally `ALWAYS`: built for every run, without any value too; `adapt(given)`: a last word on given facets, such as
   masking; `merge(given, built)`: for lists that short forms add to.
 
 To add one, copy the module that is most like it and add it to `MODULES`; the tests ask for the rest.

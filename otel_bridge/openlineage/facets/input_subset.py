@@ -1,14 +1,14 @@
 """subset: the part of an input that a run read."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from msgspec import UNSET
 
 from otel_bridge.model import Value
 from otel_bridge.openlineage.core import facet_url
 from otel_bridge.openlineage.facets.shared.subset import Condition, partitions
-from otel_bridge.openlineage.shapes import Maybe, Shape
+from otel_bridge.openlineage.shapes import Shape
 
 KEY: Final = "subset"
 SLOT: Final = "input"
@@ -21,7 +21,7 @@ class InputSubset(Shape, frozen=True, kw_only=True):
     """The condition that the part fulfils; the other direction's must be absent."""
 
     input_condition: Condition
-    output_condition: object | Maybe = UNSET
+    output_condition: Any = UNSET
 
     def __post_init__(self) -> None:
         if self.output_condition is not UNSET:

@@ -1,14 +1,14 @@
 """subset: the part of an output that a run wrote."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from msgspec import UNSET
 
 from otel_bridge.model import Value
 from otel_bridge.openlineage.core import facet_url
 from otel_bridge.openlineage.facets.shared.subset import Condition, partitions
-from otel_bridge.openlineage.shapes import Maybe, Shape
+from otel_bridge.openlineage.shapes import Shape
 
 KEY: Final = "subset"
 SLOT: Final = "output"
@@ -21,7 +21,7 @@ class OutputSubset(Shape, frozen=True, kw_only=True):
     """The condition that the part fulfils; the other direction's must be absent."""
 
     output_condition: Condition
-    input_condition: object | Maybe = UNSET
+    input_condition: Any = UNSET
 
     def __post_init__(self) -> None:
         if self.input_condition is not UNSET:
