@@ -138,12 +138,12 @@ def _plain_span(rng: random.Random, number: int) -> Span:
         "http.route": "/api/v2/{kind}/{id}/items",
         "url.path": path,
         "url.scheme": "https",
-        "server.address": f"shop-{rng.randrange(40)}.example.internal",
+        "server.address": f"shop-{rng.randrange(40)}.eu-central.example.internal",
         "server.port": 8443,
         "client.address": f"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(256)}",
-        "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0 shop/4.12.1",
+        "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0 shop",
         "network.protocol.version": "1.1",
-        "thread.name": f"worker-{rng.randrange(16)}",
+        "thread.name": f"http-worker-{rng.randrange(16)}",
         "enduser.id": f"user-{rng.randrange(10**8):08d}",
     }
     span = _span(rng.randbytes(16), rng.randbytes(8), rng.randbytes(8), f"GET {path}", number, values)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,15 @@ class Peer(msgspec.Struct, frozen=True):
     http: str
     grpc: str
     health: Callable[[], dict[str, Any]] = dict
+
+    def received(self, spans: int, within_s: float = 5.0) -> dict[str, Any]:
+        """What /health says was received, once that is so many spans, or when the time is over."""
+        end = time.monotonic() + within_s
+        received: dict[str, Any] = self.health()["received"]
+        while received["total"] < spans and time.monotonic() < end:
+            time.sleep(0.1)
+            received = self.health()["received"]
+        return received
 
     def door(self, protocol: str) -> str:
         """Where it takes OTLP over this protocol."""

@@ -38,7 +38,7 @@ def measure(bench: Bench) -> Findings:
             title="Steady stream", text="The bridge was not wanted.", tables=[], targets=[_target(None)]
         )
     files = bench.bodies("memory", payloads.mixed(SMALL, RUNS, PLAINS))
-    requests = bench.count(round(SECONDS * RATE))
+    requests, idle_s = bench.count(round(SECONDS * RATE)), IDLE_S * min(1.0, bench.scale * 4)
     with (
         Sink() as sink,
         peers.bridge(bench.directory / "memory", {"type": "http", "url": sink.url}) as bridge,
@@ -50,8 +50,8 @@ def measure(bench: Bench) -> Findings:
             seen = sink.wait_for(2 * result.lineage, within_s=60)
             seconds = time.perf_counter() - started
         with spending(bridge) as idle:
-            time.sleep(IDLE_S * min(1.0, bench.scale * 4))
-        idle_s = IDLE_S * min(1.0, bench.scale * 4)
+            time.sleep(idle_s)
+        checks = _checks(result, seen, bridge)
     peak = max(sum(m.pss for m in sample.values()) for sample in samples)
     text = TEXT.format(
         offered=SPANS_PER_SECOND, seconds=requests / RATE, runs=RUNS, plains=PLAINS, sample=SAMPLE_S
@@ -61,7 +61,7 @@ def measure(bench: Bench) -> Findings:
         text=f"{text} Taken in {number(offered_s)} s, everything delivered after {number(seconds)} s.",
         tables=[_table(samples, _percent(busy[0], seconds), _percent(idle[0], idle_s), peak)],
         targets=[_target(peak)],
-        checks=_checks(result, seen, bridge),
+        checks=checks,
     )
 
 
@@ -107,4 +107,7 @@ def _checks(result: Result, seen: Seen, bridge: Peer) -> list[Check]:
     arrived = (
         f"{result.lineage:,} lineage spans in, {seen.events:,} events out, {seen.distinct:,} of them distinct"
     )
-    return [Check(arrived, exact)]
+    received = bridge.received(result.spans)
+    counted = f"{result.spans:,} spans sent, {received['total']:,} counted, {received['accepted']:,} accepted"
+    agree = received["total"] == result.spans and received["accepted"] == result.lineage
+    return [Check(arrived, exact), Check(counted, agree)]

@@ -95,6 +95,11 @@ def _target(door: Door, costs: Mapping[str, Sequence[float]]) -> Target:
 
 
 def _checks(running: Sequence[Peer], sent: Mapping[str, int], sink: Sink) -> list[Check]:
-    bridges = [peer for peer in running if peer.name == BRIDGE]
-    quiet = Check("No events came out", sink.seen().events == 0)
-    return [quiet, *(Check(f"{sent[b.name]:,} spans were sent and acknowledged", True) for b in bridges)]
+    checks = [Check("No events came out", sink.seen().events == 0)]
+    for bridge in (peer for peer in running if peer.name == BRIDGE):
+        spans = sent[bridge.name]
+        received = bridge.received(spans)
+        total, plain = received["total"], received["not_lineage"]
+        said = f"{spans:,} spans sent, {total:,} counted, {plain:,} without lineage"
+        checks.append(Check(said, spans == total == plain))
+    return checks
