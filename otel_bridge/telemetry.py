@@ -1,4 +1,4 @@
-"""What the bridge says about itself: the table of metrics, and how it logs. docs/metrics.md is the specification.
+"""What the bridge says about itself: the table of metrics (docs/metrics.md), and how it logs.
 
 Metrics are read from the journal's own counts whenever somebody asks, so that they agree with `/health` and
 survive a restart.
@@ -77,7 +77,7 @@ Points = Mapping[str, list[tuple[float, dict[str, str]]]]
 
 
 def meter_provider(points: Callable[[], Points], readers: Iterable[MetricReader]) -> MeterProvider:
-    """Observable instruments for the whole table; `points` is called once for each of them in a collection."""
+    """Observable instruments for the whole table; `points` is called for each of them in a collection."""
     resource = Resource.create({"service.name": "otel-bridge", "service.version": __version__})
     provider = MeterProvider(metric_readers=list(readers), resource=resource, shutdown_on_exit=False)
     meter = provider.get_meter("otel_bridge", __version__)
@@ -118,7 +118,7 @@ def configure_logging(settings: Log) -> None:
     )
 
 
-def _mask(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001
+def _mask(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {key: _masked(value) for key, value in event.items()}
 
 

@@ -22,7 +22,7 @@ Schemas = Mapping[str, Mapping[str, Any]]
 def make_app(figures: Callable[[], Awaitable[Figures]], schemas: Schemas, status: Status) -> Starlette:
     """The API as an ASGI application."""
     routes = Routes(figures, schemas, status)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", routes.index),
             Route("/health", routes.health),
@@ -31,6 +31,8 @@ def make_app(figures: Callable[[], Awaitable[Figures]], schemas: Schemas, status
         ],
         exception_handlers={HTTPException: _refused, BridgeError: _trouble, Exception: _defect},
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 class Routes:

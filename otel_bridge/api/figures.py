@@ -1,8 +1,4 @@
-"""The figures behind `/health` and `/metrics`: one reading of the journal's counts serves both.
-
-The sums of design invariant 4: received = not lineage + duplicate + rejected + accepted; accepted = converted +
-failed + waiting; and for each destination events = delivered + waiting + dead + missed.
-"""
+"""The figures behind `/health` and `/metrics`: one reading of the journal serves both, so that they agree."""
 
 import asyncio
 import time

@@ -1,4 +1,7 @@
-"""Metrics pushed by OTLP/HTTP, if `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` is set; interval and the rest by OpenTelemetry's variables."""
+"""Metrics pushed by OTLP/HTTP, if `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` is set.
+
+Interval, headers and the rest follow OpenTelemetry's own variables.
+"""
 
 import asyncio
 import os
@@ -23,9 +26,7 @@ async def push(figures: Callable[[], Awaitable[Figures]], status: Status, stop: 
     try:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     except ImportError:
-        log.error(
-            f"{ENDPOINT} is set, but opentelemetry-exporter-otlp-proto-http is not installed; install it"
-        )
+        log.error("metrics can't be pushed: install opentelemetry-exporter-otlp-proto-http", because=ENDPOINT)
         return
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 

@@ -1,4 +1,4 @@
-"""Delivery of the event log to any number of destinations: in order for each run, again and again until it is there.
+"""Delivery of the event log to any number of destinations: in order for each run, until it is there.
 
 `kinds` has one module for each kind of destination, `order` decides what may go, `pump` does it for one
 destination, `deliveries` for all. A new kind is one new file in `kinds`.

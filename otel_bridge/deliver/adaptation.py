@@ -1,4 +1,4 @@
-"""Between the bridge and openlineage-python's transports: their configuration, their event objects, their errors.
+"""Between the bridge and openlineage-python's transports: configuration, event objects, errors.
 
 openlineage-python is imported in the functions, and so only where one of its transports is used.
 """
@@ -79,13 +79,13 @@ def _authorization(provider: Any) -> tuple[dict[str, str], Authorize | None]:
 
 
 def honest(transport: Mapping[str, Any]) -> dict[str, Any]:
-    """The section with what would make openlineage-python report success for an event that it lost taken out.
+    """The section without what makes openlineage-python report success for an event that it lost.
 
     - `async_http` becomes `http`, since its `emit` returns before anything is sent.
     - A `composite` that sends to all of its transports fails if one of them fails.
 
-    >>> honest({"type": "composite", "transports": {"a": {"type": "async_http", "url": "http://h"}}})
-    {'type': 'composite', 'transports': {'a': {'type': 'http', 'url': 'http://h'}}, 'continue_on_failure': False}
+    >>> honest({"type": "composite", "transports": [{"type": "async_http"}]})
+    {'type': 'composite', 'transports': [{'type': 'http'}], 'continue_on_failure': False}
     """
     section = copy.deepcopy(dict(transport))
     if section.get("type") == "async_http":
@@ -120,7 +120,7 @@ class Client:
         try:
             self._transport.emit(event_object(body))
             return self._reports.outcome() if self._reports else DELIVERED
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - transports raise whatever their libraries do
             return failure(error)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""All destinations of one service: their pumps, the look-out for new events, and the wishes of the command line."""
+"""All destinations of a service: pumps, the look-out for new events, the wishes of the command line."""
 
 import asyncio
 import random
@@ -47,14 +47,14 @@ class Deliveries:
     ) -> None:
         self._destinations = list(destinations)
         self._directory = directory
-        self._rng = rng or random.Random()
+        self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._disk = Disk()
         self._events = EventReader(directory)
         self._pumps: dict[str, Pump] = {}
         self._underway: set[int] = set()
 
     async def run(self, stop: asyncio.Event, drain_s: float = DRAIN_S) -> None:
-        """Deliver until `stop`, then for at most `drain_s` what can go at once. The rest stays in the journal.
+        """Deliver until `stop`, then for at most `drain_s` what can go at once.
 
         Raises:
             JournalError: the position can't be kept in this directory; says what to do.
@@ -132,7 +132,7 @@ class Deliveries:
             said = await self._answer(wish)
             await self._disk.run(written.finish, wish.id, said)
             log.info(said, destination=wish.target)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one wish must not end the delivery
             log.warning(
                 "a wish of the command line failed, trying again", wish=wish.command, error=str(error)
             )

@@ -39,6 +39,6 @@ class LineWriter:
     async def _attempt(self, lines: Sequence[bytes]) -> Outcome:
         try:
             await asyncio.to_thread(self._write, lines)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - nobody may wait for ever
             return Retry(f"can't write: {error}", whole=True)
         return DELIVERED

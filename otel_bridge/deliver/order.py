@@ -4,8 +4,8 @@
 - A START waits while a START of its parent that stands earlier in the log is unsettled.
 - Nothing else waits: a stuck run holds itself and the children whose START must come after its own.
 
-*Settled* is delivered or dead. What is read and not settled is bounded by the window, and the rest may go ahead
-of the oldest unsettled event by 100,000 events.
+*Settled* is delivered or dead. What is read and not settled is bounded by the window, and the rest may go
+ahead of the oldest unsettled event by 100,000 events.
 """
 
 import heapq
@@ -23,7 +23,7 @@ START = "START"
 class Item:
     """One event on its way. `seq` is its place in the log, `made_ns` when it was made (Unix ns).
 
-    `letter` marks a dead letter that is tried again, `repeat` an event that was settled before and follows one.
+    `letter` marks a dead letter that is tried again, `repeat` a settled event that follows one.
     """
 
     __slots__ = ("attempts", "event", "failing_since_s", "letter", "made_ns", "offered", "repeat", "seq")

@@ -22,7 +22,7 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """Never: the same event would be refused again. `answer` is the beginning of what the destination said."""
+    """Never: the same event would be refused again. `answer` is the beginning of what was said."""
 
     reason: str
     status: int | None = None

@@ -1,7 +1,7 @@
 """One destination at work: reads ahead, sends what may go, tries again, buries, and keeps its place.
 
-A pump shares nothing with other pumps but the thread that reads and writes the journal, so that a slow or dead
-destination delays no other one. What is under way when it is cancelled or killed is sent again later, unchanged.
+A pump shares nothing with other pumps but the thread that reads and writes the journal, so that a slow or
+dead destination delays no other. What is under way when it is cancelled or killed is sent again, unchanged.
 """
 
 import asyncio
@@ -45,6 +45,7 @@ class Pump:
         self._schedule = Schedule(0)
         self._settled: list[Settled] = []
         self._redelivering: dict[str, Redelivery] = {}
+        self._command = asyncio.Lock()
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
         self._dirty = asyncio.Event()
@@ -62,11 +63,6 @@ class Pump:
     def schedule(self) -> Schedule:
         """What is read and not settled; to look at only."""
         return self._schedule
-
-    @property
-    def paused_s(self) -> float:
-        """For how long nothing will be sent, because the destination as a whole asked for it or is not there."""
-        return max(0.0, self._paused_until - asyncio.get_running_loop().time())
 
     async def run(self, stop: asyncio.Event, drain_s: float) -> None:
         """Deliver until `stop`, then for at most `drain_s` what can go at once."""
@@ -118,16 +114,17 @@ class Pump:
     @asynccontextmanager
     async def _standstill(self) -> AsyncIterator[None]:
         """Nothing is under way, and what was settled is on disk."""
-        self._held = True
-        try:
-            while self._schedule.flying:
-                await asyncio.sleep(POLL_S)
-            async with self._lock:
-                await self._commit()
-                yield
-        finally:
-            self._held = False
-            self._dispatch()
+        async with self._command:
+            self._held = True
+            try:
+                while self._schedule.flying:  # noqa: ASYNC110 - rare, and no reason to slow down every event
+                    await asyncio.sleep(POLL_S)
+                async with self._lock:
+                    await self._commit()
+                    yield
+            finally:
+                self._held = False
+                self._dispatch()
 
     # Reading
 
@@ -147,7 +144,7 @@ class Pump:
         while True:
             try:
                 return await step()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - of one destination, or of the disk
                 self._troubled(f"{type(error).__name__}: {error}", TROUBLE_PAUSE_S)
                 await asyncio.sleep(TROUBLE_PAUSE_S)
 
@@ -212,7 +209,7 @@ class Pump:
     async def _attempt(self, item: Item) -> None:
         try:
             outcome: Outcome = await self._sender.send(item.event.body, item.event)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it must not stop the others
             self._log.exception("a defect of this kind of destination; the event is tried again")
             outcome = Retry(f"{type(error).__name__}: {error}")
         match outcome:
@@ -314,7 +311,7 @@ class Pump:
             try:
                 async with self._lock:
                     await self._commit()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - events go out once more, nothing is lost
                 await self._unkept_progress(error)
 
     async def _commit(self) -> None:
@@ -345,6 +342,7 @@ class Pump:
         self._wake.set()
         while self._started and loop.time() < until:
             self._dispatch()
-            if not (self._more or self._schedule.ready or self._schedule.flying):
+            waits = self._more or self._schedule.ready
+            if not self._schedule.flying and (self._failures or not waits):
                 return
             await asyncio.sleep(POLL_S)

@@ -17,7 +17,7 @@ class RetryOptions:
     __pydantic_config__ = STRICT
 
     first: Duration = Duration(0.5)
-    """Pause after the first failure; it doubles with each further one. A `Retry-After` of the destination comes first."""
+    """Pause after the first failure; it doubles with each further one."""
     longest: Duration = Duration(60)
     """Longest pause."""
     max_attempts: int | None = None

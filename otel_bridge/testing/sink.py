@@ -181,7 +181,7 @@ class Sink:
         self.behave(None)
 
     def wait_for(self, condition: int | Callable[["Sink"], bool], within_s: float = 20.0) -> Events:
-        """Wait for a number of accepted events, or for a condition; else AssertionError with what there is."""
+        """Wait for a number of accepted events, or a condition; else AssertionError with what there is."""
         end = time.monotonic() + within_s
         with self._changed:
             while not self._met(condition):

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import TypeAdapter
 
@@ -101,7 +101,7 @@ class Delivering:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._failure: BaseException | None = None
 
-    def __enter__(self) -> "Delivering":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -146,7 +146,9 @@ class DeliveringProcess:
 def serve(directory: str, url: str) -> None:
     async def run() -> None:
         stop = asyncio.Event()
-        threading.Thread(target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(stop.set)), daemon=True).start()
+        threading.Thread(
+            target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(stop.set)), daemon=True
+        ).start()
         loop = asyncio.get_running_loop()
         await Deliveries([destination("http", "sink", url=url)], Path(directory)).run(stop)
 

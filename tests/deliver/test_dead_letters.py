@@ -8,7 +8,9 @@ from otel_bridge.testing.sink import Answer, Sink
 
 def refuse(run: str, kind: str = "START", status: int = 422, body: bytes = b'{"code": 422, "message": "no"}'):
     """Refuse one event of one run."""
-    return lambda r: Answer(status, body) if (r.event["run"]["runId"], r.event["eventType"]) == (run, kind) else None
+    return lambda r: (
+        Answer(status, body) if (r.event["run"]["runId"], r.event["eventType"]) == (run, kind) else None
+    )
 
 
 def test_refused_event_is_kept_with_the_answer_and_the_rest_flows(log: Log, sink: Sink) -> None:
@@ -102,9 +104,16 @@ def test_dropped_letter_is_tried_no_more(log: Log, sink: Sink) -> None:
 
 @pytest.mark.parametrize(
     ("command", "target", "argument"),
-    [("retry_dead", "nobody", {}), ("retry_dead", "http", {"seqs": "x"}), ("rewind", "http", {}), ("dance", "http", {})],
+    [
+        ("retry_dead", "nobody", {}),
+        ("retry_dead", "http", {"seqs": "x"}),
+        ("rewind", "http", {}),
+        ("dance", "http", {}),
+    ],
 )
-def test_wishes_that_make_no_sense_are_answered(log: Log, sink: Sink, command: str, target: str, argument: dict) -> None:
+def test_wishes_that_make_no_sense_are_answered(
+    log: Log, sink: Sink, command: str, target: str, argument: dict
+) -> None:
     with Delivering(log, destination("http", url=sink.url)):
         said = log.ask(command, target, **argument)
     assert said in {"not understood", "there is no destination called 'nobody'"}

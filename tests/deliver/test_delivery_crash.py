@@ -20,7 +20,9 @@ def test_killed_again_and_again(log: Log, sink: Sink) -> None:
     process.stop()
     bodies: dict[tuple[str, str], set[bytes]] = {}
     for request in sink.requests:
-        bodies.setdefault((request.event["run"]["runId"], request.event["eventType"]), set()).add(request.body)
+        bodies.setdefault((request.event["run"]["runId"], request.event["eventType"]), set()).add(
+            request.body
+        )
     assert len(bodies) == 600
     assert all(len(same) == 1 for same in bodies.values())
     check_order(sink.events, repeats=True)

@@ -44,7 +44,13 @@ def family(rng: random.Random) -> list:
 
 
 def unreliable(rng: random.Random):
-    choices = [Answer(500), Answer(503), Answer(429, headers={"Retry-After": "0"}), Trouble.RESET, Trouble.HANG]
+    choices = [
+        Answer(500),
+        Answer(503),
+        Answer(429, headers={"Retry-After": "0"}),
+        Trouble.RESET,
+        Trouble.HANG,
+    ]
 
     def behave(_: Request):
         return rng.choice(choices) if rng.random() < 0.3 else None

@@ -60,7 +60,9 @@ def test_a_file_that_logrotate_took_away_is_opened_anew(log: Log, tmp_path: Path
     ("left", "kept"),
     [(b'{"a": 1}\n{"b"', ['{"a": 1}']), (b'{"a": 1}', ['{"a": 1}']), (b'{"b"', []), (b"", [])],
 )
-def test_the_piece_of_a_line_that_a_crash_left_is_mended(log: Log, tmp_path: Path, left: bytes, kept: list[str]) -> None:
+def test_the_piece_of_a_line_that_a_crash_left_is_mended(
+    log: Log, tmp_path: Path, left: bytes, kept: list[str]
+) -> None:
     path = tmp_path / "e.ndjson"
     path.write_bytes(left)
     log.runs([1])
@@ -89,7 +91,8 @@ def test_a_write_that_fails_is_tried_again(log: Log) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"), [({"path": ""}, "path"), ({"path": "a", "keep": 0}, "keep"), ({"path": "a", "max_size": 0}, "max_size")]
+    ("options", "says"),
+    [({"path": ""}, "path"), ({"path": "a", "keep": 0}, "keep"), ({"path": "a", "max_size": 0}, "max_size")],
 )
 def test_wrong_options(options: dict, says: str) -> None:
     with pytest.raises(ValidationError, match=f"{says} must"):
@@ -113,6 +116,12 @@ async def main():
 asyncio.run(main())
 """
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    out = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, timeout=60)
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
     assert out.returncode == 0, out.stderr.decode()
     assert Events.from_ndjson(out.stdout).runs() == {run_id(1): ["START", "COMPLETE"]}

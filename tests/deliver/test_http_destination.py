@@ -135,7 +135,9 @@ def test_mutual_tls(log: Log, ca: trustme.CA, tmp_path: Path) -> None:
     files = {name: str(tmp_path / f"{name}.pem") for name in ("ca", "cert", "key")}
     log.runs([1])
     with Sink(tls=server_tls(ca, clients)) as sink:
-        with Delivering(log, destination("http", url=sink.url, tls={"ca": files["ca"]}), drain_s=0) as delivering:
+        with Delivering(
+            log, destination("http", url=sink.url, tls={"ca": files["ca"]}), drain_s=0
+        ) as delivering:
             wait(lambda: delivering.state("http").trouble != "")
         assert sink.requests == []
         with Delivering(log, destination("http", url=sink.url, tls=files)):
@@ -192,7 +194,12 @@ def test_two_answers_on_one_connection() -> None:
 def test_chunked_and_interim_answers() -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
     interim = b"HTTP/1.1 100 Continue\r\n\r\n" + OK
-    assert exchange(chunked, interim, b"HTTP/1.1 204 No Content\r\n\r\n") == [(200, b"ok"), (200, b"ok"), (204, b""), 1]
+    assert exchange(chunked, interim, b"HTTP/1.1 204 No Content\r\n\r\n") == [
+        (200, b"ok"),
+        (200, b"ok"),
+        (204, b""),
+        1,
+    ]
 
 
 def test_answer_that_ends_with_its_connection() -> None:
@@ -225,7 +232,9 @@ def test_endless_headers_are_cut_off() -> None:
 
 
 def test_endless_body_is_cut_off() -> None:
-    [(status, body), *_] = exchange(b"HTTP/1.1 400 Bad\r\nContent-Length: 90000000\r\n\r\n" + b"z" * 1_000_000)
+    [(status, body), *_] = exchange(
+        b"HTTP/1.1 400 Bad\r\nContent-Length: 90000000\r\n\r\n" + b"z" * 1_000_000
+    )
     assert (status, body) == (400, b"z" * 4096)
 
 

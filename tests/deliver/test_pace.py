@@ -1,5 +1,6 @@
 """When a failed delivery is tried again, and whom that delays."""
 
+import itertools
 import random
 from email.utils import formatdate
 
@@ -49,7 +50,9 @@ def test_retry_after_holds_the_whole_destination(log: Log, sink: Sink) -> None:
 
 
 def test_one_failing_run_delays_no_other(log: Log, sink: Sink) -> None:
-    sink.behave(lambda r: Answer(500, headers={"Retry-After": "60"}) if r.event["run"]["runId"] == run_id(0) else None)
+    sink.behave(
+        lambda r: Answer(500, headers={"Retry-After": "60"}) if r.event["run"]["runId"] == run_id(0) else None
+    )
     log.runs(range(50))
     with Delivering(log, destination("http", url=sink.url)) as delivering:
         sink.wait_for(98)
@@ -86,10 +89,12 @@ def test_a_destination_that_comes_back_gets_everything(log: Log, sink: Sink) -> 
 def test_a_destination_that_is_down_is_probed_by_one_request_at_a_time(log: Log, sink: Sink) -> None:
     sink.behave(lambda _: Answer(503))
     log.runs(range(1000))
-    with Delivering(log, destination("http", url=sink.url, retry={"first": "20ms", "longest": "20ms"}), drain_s=0):
+    with Delivering(
+        log, destination("http", url=sink.url, retry={"first": "20ms", "longest": "20ms"}), drain_s=0
+    ):
         sink.wait_for(lambda s: len(s.requests) >= 20)
         times = [exchange.at for exchange in sink.exchanges[8:20]]
-    assert all(later - earlier >= 0.009 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 0.009 for earlier, later in itertools.pairwise(times))
 
 
 def test_events_made_later_are_delivered(log: Log, sink: Sink) -> None:

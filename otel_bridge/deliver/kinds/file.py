@@ -29,7 +29,7 @@ class Options:
     path: str
     """The file. A relative path is taken from the data directory, not from where the bridge was started."""
     fsync: Literal["always", "never"] = "always"
-    """Whether an event counts as delivered only when it is on the disk. Events that wait together share one sync."""
+    """`always`: delivered means on the disk, and events that wait together share one sync."""
     max_size: Size | None = None
     """Size at which the file is renamed to `<path>.1` (that to `<path>.2`, ...). Default: never."""
     keep: int = 5
@@ -157,7 +157,7 @@ class FileSender:
 def _mend(file: BinaryIO) -> None:
     """Make the file end with a whole line.
 
-    The piece of a line that a crash left is cut off (its event is sent again); a line that only lacks its end gets it.
+    The piece of a line that a crash left is cut off, as its event is sent again.
     """
     size = file.seek(0, os.SEEK_END)
     start = max(0, size - TAIL)

@@ -34,7 +34,7 @@ class Options:
     transport: Mapping[str, Any] = field(repr=False)
     """The `transport` section as in `openlineage.yml`, with `type` and whatever that type takes."""
     concurrency: int = 8
-    """Events under way at once, for the types `http`, `async_http` and `datadog`; others send one at a time."""
+    """Events under way at once with `http`, `async_http` and `datadog`; others send one at a time."""
     retry: RetryOptions = field(default_factory=RetryOptions)
     """Pace and end of attempts; the transport's own attempts come on top, except for the HTTP ones."""
 
@@ -117,7 +117,7 @@ class LazyHttpSender:
 
 
 def from_environment(environ: Mapping[str, str], cwd: Path) -> Destination | None:
-    """The destination that openlineage-python's own configuration names; None if there is none or it is disabled.
+    """The destination that openlineage-python's own configuration names; None if there is none.
 
     Raises:
         ValueError: it is configured, but wrongly.
