@@ -19,6 +19,7 @@ _BASE: dict[str, Any] = {
     "properties": {
         "_producer": {"type": "string", "format": "uri"},
         "_schemaURL": {"type": "string", "format": "uri"},
+        "_deleted": {"type": "boolean"},
     },
     "required": ["_producer", "_schemaURL"],
 }

@@ -18,6 +18,7 @@ from otel_bridge.model import (
     Omission,
     Run,
     RunChanged,
+    State,
     Transition,
     Value,
 )
@@ -135,6 +136,8 @@ class EventBuilder:
             values["parent"] = run.parent
             if run.root is not None:
                 values["root"] = run.root
+        if run.state is State.SKIP:
+            values["skipped"] = True
         if event_type is EventType.FAIL and run.error is not None:
             values["error"] = run.error
         return values

@@ -1,5 +1,7 @@
 """Whole events."""
 
+# ruff: noqa: E501 - recorded messages
+
 import json
 
 import pytest
@@ -14,6 +16,7 @@ from otel_bridge.model import (
     JobDescribed,
     JobRef,
     Omission,
+    State,
 )
 from otel_bridge.openlineage import EventBuilder, facet_schemas
 from otel_bridge.settings import Api, Settings, Trace
@@ -55,6 +58,7 @@ def test_minimal(build: Build, openlineage_spec) -> None:
                         "_schemaURL": "https://openlineage.io/spec/facets/2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet",
                         "processingType": "BATCH",
                         "integration": "OPENTELEMETRY",
+                        "jobType": "JOB",
                     }
                 },
             },
@@ -137,6 +141,7 @@ def test_full(build: Build, openlineage_spec) -> None:
                         "_schemaURL": "https://openlineage.io/spec/facets/2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet",
                         "processingType": "BATCH",
                         "integration": "OPENTELEMETRY",
+                        "jobType": "JOB",
                     },
                 },
             },
@@ -265,9 +270,9 @@ def test_dataset_event(settings: Settings, openlineage_spec) -> None:
     )
     assert [f"{o.path}: {o.reason}" for o in event.omissions] == snapshot(
         [
-            'openlineage.dataset.inputFacets.acme: a dataset outside a run has no inputFacets',
-            'openlineage.dataset.row_count: has no place on a dataset outside a run',
-            'openlineage.dataset.assertions: has no place on a dataset outside a run',
+            "openlineage.dataset.inputFacets.acme: a dataset outside a run has no inputFacets",
+            "openlineage.dataset.row_count: has no place on a dataset outside a run",
+            "openlineage.dataset.assertions: has no place on a dataset outside a run",
         ]
     )
 
@@ -297,7 +302,8 @@ def test_job_event(settings: Settings, openlineage_spec) -> None:
                         "_producer": "https://example.org/etl",
                         "_schemaURL": "https://openlineage.io/spec/facets/1-1-0/DocumentationJobFacet.json#/$defs/DocumentationJobFacet",
                         "description": "Loads",
-                    }},
+                    }
+                },
             },
             "inputs": [
                 {"namespace": "postgres://db.example:5432", "name": "shop.public.orders", "facets": {}}
@@ -306,7 +312,7 @@ def test_job_event(settings: Settings, openlineage_spec) -> None:
         }
     )
     assert [f"{o.path}: {o.reason}" for o in event.omissions] == snapshot(
-        ['openlineage.job.facets.parent: is no facet of a job outside a run; it belongs under run.facets']
+        ["openlineage.job.facets.parent: is no facet of a job outside a run; it belongs under run.facets"]
     )
 
 
@@ -343,9 +349,23 @@ def test_without_a_configured_link_there_is_none(build: Build) -> None:
 def test_a_link_that_is_no_uri_is_left_out(build: Build) -> None:
     event, omissions = build(settings=Settings(data_dir="", trace=Trace(url="jaeger/{trace_id}")))
     assert event["run"]["facets"]["otel_trace"]["traceId"] == EVIDENCE.trace_id
-    assert omissions == snapshot(['trace.url of the configuration: trace.url must be a URI such as postgres://host:5432, not `jaeger/0af7651916cd43dd8448eb211c80319c`'])
+    assert omissions == snapshot(
+        [
+            "trace.url of the configuration: trace.url must be a URI such as postgres://host:5432, not `jaeger/0af7651916cd43dd8448eb211c80319c`"
+        ]
+    )
 
 
 def test_a_producer_that_is_no_uri_is_refused() -> None:
     with pytest.raises(ValueError, match="not a URI"):
         EventBuilder(Settings(data_dir="", producer="acme"))
+
+
+def test_a_skipped_run_says_so_whatever_its_other_tags_are(build: Build, openlineage_spec) -> None:
+    skipped = {"key": "run_state", "value": "SKIP", "source": "OTEL_BRIDGE"}
+    given = {"tags": {"tags": [{"key": "a", "value": "b"}]}}
+    for run, count in (({}, 1), ({"run_values": {"tags": 7}}, 1), ({"run_facets": given}, 2)):
+        event, _ = build(EventType.ABORT, state=State.SKIP, **run)
+        openlineage_spec.check(event)
+        assert skipped in event["run"]["facets"]["tags"]["tags"]
+        assert len(event["run"]["facets"]["tags"]["tags"]) == count

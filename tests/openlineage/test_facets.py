@@ -146,7 +146,7 @@ CASES = {
 def test_short_forms() -> None:
     assert {name: made(*case) for name, case in CASES.items()} == snapshot(
         {
-            "jobType": {"processingType": "BATCH", "integration": "OPENTELEMETRY"},
+            "jobType": {"processingType": "BATCH", "integration": "OPENTELEMETRY", "jobType": "JOB"},
             "jobType of a service": {"processingType": "SERVICE", "integration": "X", "jobType": "ASSET"},
             "sql": {"query": "select 1", "dialect": "duckdb"},
             "sourceCodeLocation": {
@@ -375,8 +375,8 @@ def test_only_the_wrong_one_of_several_values_is_left_out(build: Build) -> None:
     assert event["job"]["facets"]["sql"]["query"] == "select 1"
     assert omissions == snapshot(
         [
-            'openlineage.nominal_end: the end must be a time such as 2026-11-24T08:00:00Z, not `soon`',
-            'openlineage.sql.dialect: the dialect must be text, not a map',
+            "openlineage.nominal_end: the end must be a time such as 2026-11-24T08:00:00Z, not `soon`",
+            "openlineage.sql.dialect: the dialect must be text, not a map",
             "openlineage.job.type: the job type must be text, not a list",
             "openlineage.inputs[0].row_count: `row_count` of the dataset must be between 0 and 2^63 - 1",
         ]
@@ -403,7 +403,9 @@ def test_bad_values_of_runs_and_jobs(build: Build) -> None:
     assert omissions == snapshot(
         [
             "openlineage.external_query: the external query has no `source`",
-            "openlineage.nominal_end: an end needs a start; set openlineage.nominal_start too", "the span's resource and links: link 1 has no ids of 32 and 16 lower-case hex digits", "openlineage.parent.run.id: the run id `no uuid` is not a UUID",
+            "openlineage.nominal_end: an end needs a start; set openlineage.nominal_start too",
+            "the span's resource and links: link 1 has no ids of 32 and 16 lower-case hex digits",
+            "openlineage.parent.run.id: the run id `no uuid` is not a UUID",
             "openlineage.processing_engine: the processing engine has no `version`",
             "openlineage.run.tags: tags must be a list, not a number",
             "openlineage.job.owners: owner 1 has no `name`",
@@ -431,7 +433,7 @@ def test_error_message_is_of_failures_only(build: Build, event_type) -> None:
             snapshot(
                 (
                     {"facets": [], "inputFacets": [], "outputFacets": ["outputStatistics"]},
-                    ['openlineage.outputs[0].assertions: has no place on an output'],
+                    ["openlineage.outputs[0].assertions: has no place on an output"],
                 )
             ),
         ),

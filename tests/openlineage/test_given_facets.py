@@ -126,7 +126,7 @@ WRONG_SLOT = [
             (
                 {"facets": [], "inputFacets": [], "outputFacets": []},
                 [
-                    'openlineage.outputs[0].facets.dataQualityAssertions: is no facet of an output; it belongs under inputFacets'
+                    "openlineage.outputs[0].facets.dataQualityAssertions: is no facet of an output; it belongs under inputFacets"
                 ],
             )
         ),
@@ -138,7 +138,7 @@ WRONG_SLOT = [
             (
                 {"facets": [], "inputFacets": [], "outputFacets": []},
                 [
-                    'openlineage.outputs[0].facets.inputStatistics: is no facet of an output; it belongs under inputFacets'
+                    "openlineage.outputs[0].facets.inputStatistics: is no facet of an output; it belongs under inputFacets"
                 ],
             )
         ),
@@ -149,7 +149,7 @@ WRONG_SLOT = [
         snapshot(
             (
                 {"facets": [], "inputFacets": [], "outputFacets": []},
-                ['openlineage.outputs[0].inputFacets.acme: an output has no inputFacets'],
+                ["openlineage.outputs[0].inputFacets.acme: an output has no inputFacets"],
             )
         ),
     ),
@@ -159,7 +159,7 @@ WRONG_SLOT = [
         snapshot(
             (
                 {"facets": [], "inputFacets": [], "outputFacets": []},
-                ['openlineage.inputs[0].facets.sql: is no facet of an input; it belongs under job.facets'],
+                ["openlineage.inputs[0].facets.sql: is no facet of an input; it belongs under job.facets"],
             )
         ),
     ),
@@ -321,7 +321,7 @@ BAD = [
         "input",
         "subset",
         {"inputCondition": {"type": "location", "locations": []}, "outputCondition": {}},
-        snapshot('is not what the specification says: expected no `outputCondition` on an input'),
+        snapshot("is not what the specification says: expected no `outputCondition` on an input"),
     ),
     (
         "input",

@@ -8,8 +8,8 @@ A module has
   `build(values)`, which raises `LeftOut` for values that it can't be built from. Empty for facets that are
   passed on but have no short form;
 - `EXAMPLE`: values for the documents and the tests; without short form, the facet itself;
-- optionally `ALWAYS`: built for every run, without any value too; `adapt(given)`: a last word on given facets, such as
-  masking; `merge(given, built)`: for lists that short forms add to.
+- optionally `ALWAYS`: built for every run, without any value too; `adapt(given)`: a last word on given
+  facets, such as masking; `merge(given, built)`: for lists that short forms add to.
 
 To add one, copy the module that is most like it and add it to `MODULES`; the tests ask for the rest.
 """
@@ -69,7 +69,7 @@ from otel_bridge.openlineage.facets import (
     run_parent,
     run_processing_engine,
     run_tags,
-    run_test,
+    run_tests,
 )
 from otel_bridge.openlineage.shapes import Shape, decoder
 from otel_bridge.settings import Slot
@@ -88,7 +88,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     run_parent,
     run_processing_engine,
     run_tags,
-    run_test,
+    run_tests,
     job_documentation,
     job_gcp_composer,
     job_gcp_lineage,

@@ -46,13 +46,12 @@ SHAPE: Final = JobType
 
 
 def build(values: Mapping[str, Value]) -> JobType:
-    """From three texts; without them a batch job of OPENTELEMETRY."""
-    kind = values.get("type")
+    """From three texts; without them a batch JOB of OPENTELEMETRY: Marquez refuses events without a type."""
     processing = text(values.get("processing_type", "BATCH"), "the processing type").upper()
     if processing not in {"BATCH", "STREAMING", "SERVICE"}:
         raise LeftOut(f"the processing type must be BATCH, STREAMING or SERVICE, not {shown(processing)}")
     return JobType(
         processing_type=processing,
         integration=text(values.get("integration", "OPENTELEMETRY"), "the integration"),
-        job_type=UNSET if kind is None else text(kind, "the job type"),
+        job_type=text(values.get("type", "JOB"), "the job type"),
     )
