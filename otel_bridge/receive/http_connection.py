@@ -12,13 +12,13 @@ would see a broken connection in place of the answer, and repeat what must not b
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, Protocol, cast, cast
+from typing import Literal, Protocol, cast
 
 import httptools
 
 from otel_bridge.model import Malformed, Refused, Unavailable, Unsupported
 from otel_bridge.receive import http_message, inflate
-from otel_bridge.receive.ack import Encoding, Receiver
+from otel_bridge.receive.ack import Answer, Encoding, Receiver
 from otel_bridge.receive.credentials import Tokens
 from otel_bridge.receive.http_message import Head
 
@@ -273,19 +273,25 @@ class Connection(asyncio.Protocol):
             self._take_next()
 
     async def _respond(self, request: _Request) -> bytes:
-        close = request.close = request.close or (self._last and not (self._queue or self._head))
         try:
-            if request.refusal is not None:
-                self._receiver.count_refusal(request.refusal)
-                raise request.refusal
-            assert request.encoding is not None
-            body, request.body = request.body, b""
-            answer = await self._receiver.answer(
-                request.signal, request.encoding, body, request.content_encoding
-            )
+            answer = await self._answer(request)
         except Refused as refusal:
-            return http_message.refusal(refusal, request.encoding, close, request.head_only)
-        return http_message.success(request.signal, answer, request.encoding, close)
+            self._decide_to_close(request)
+            return http_message.refusal(refusal, request.encoding, request.close, request.head_only)
+        self._decide_to_close(request)
+        return http_message.success(request.signal, answer, request.encoding or "json", request.close)
+
+    async def _answer(self, request: _Request) -> Answer:
+        if request.refusal is not None:
+            self._receiver.count_refusal(request.refusal)
+            raise request.refusal
+        assert request.encoding is not None
+        body, request.body = request.body, b""
+        return await self._receiver.answer(request.signal, request.encoding, body, request.content_encoding)
+
+    def _decide_to_close(self, request: _Request) -> None:
+        """When draining, the last answer says that it is the last; known only once it is about to be sent."""
+        request.close = request.close or (self._last and not (self._queue or self._head))
 
     def _close(self, linger: bool = False) -> None:
         self._closing = self._deaf = True
