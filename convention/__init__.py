@@ -1,0 +1,1 @@
+"""The attribute convention as data, and what is generated from it."""

@@ -18,9 +18,16 @@ HEADER = "Generated from convention/attributes.yaml by `python -m convention`; e
 
 def constants() -> str:
     """The Python module of constants, the same for the bridge and for otel-lineage."""
-    lines = [f'"""The attribute convention, version {TABLE["version"]}: names as constants. {HEADER}"""', "", "from typing import Final", ""]
-    for row in TABLE["attributes"] + TABLE["log_events"]:
-        lines.append(f'{row["constant"]}: Final = "{row["name"]}"')
+    lines = [
+        f'"""The attribute convention, version {TABLE["version"]}: names as constants.',
+        "",
+        HEADER,
+        '"""',
+        "",
+        "from typing import Final",
+        "",
+    ]
+    lines += [f'{row["constant"]}: Final = "{row["name"]}"' for row in TABLE["attributes"] + TABLE["log_events"]]
     keys = "".join(f'    "{row["name"]}",\n' for row in TABLE["dataset"])
     lines += ["", "DATASET_KEYS: Final = (", keys.rstrip("\n"), ")", ""]
     return "\n".join(lines)
@@ -29,13 +36,27 @@ def constants() -> str:
 def reference() -> str:
     """docs/attributes.md."""
     out = ["# Attribute convention", "", f"<!-- {HEADER} -->", ""]
-    out += [f"Version {TABLE['version']}. Maps and lists may also be given as JSON strings, for SDKs whose attributes are flat.", ""]
+    out += [
+        f"Version {TABLE['version']}. Maps and lists may also be given as JSON strings, for SDKs whose attributes are flat.",
+        "",
+    ]
     out += ["## Span attributes", "", "| attribute | type | where | meaning |", "|---|---|---|---|"]
     out += [f"| `{r['name']}` | {r['type']} | {r['where']} | {r['doc']} |" for r in TABLE["attributes"]]
-    out += ["", "## Log events", "", "Sent by OTLP logs with the ids of the span they belong to.", "", "| event name | meaning |", "|---|---|"]
+    out += [
+        "",
+        "## Log events",
+        "",
+        "Sent by OTLP logs with the ids of the span they belong to.",
+        "",
+        "| event name | meaning |",
+        "|---|---|",
+    ]
     out += [f"| `{r['name']}` | {r['doc']} |" for r in TABLE["log_events"]]
     out += ["", "## Keys of a dataset map", ""]
-    out += ["`namespace` and `name` identify the dataset; `facets`, `inputFacets` and `outputFacets` take facets in OpenLineage's own shape.", ""]
+    out += [
+        "`namespace` and `name` identify the dataset; `facets`, `inputFacets` and `outputFacets` take facets in OpenLineage's own shape.",
+        "",
+    ]
     out += ["| key | type | facet |", "|---|---|---|"]
     out += [f"| `{r['name']}` | {r['type']} | {r['facet']} |" for r in TABLE["dataset"]]
     return "\n".join(out) + "\n"

@@ -23,13 +23,18 @@ def main() -> int:
     shutil.rmtree(WORK, ignore_errors=True)
     began = time.monotonic()
     with BridgeProcess(WORK) as bridge:
-        print(f"The bridge listens on {bridge.http_url} (OTLP/HTTP) and {bridge.api_url} (health, metrics).\n")
-        print("Running examples/pipeline/nightly.py: three steps, each a process of its own; the last one fails.\n")
+        print(
+            f"The bridge listens on {bridge.http_url} (OTLP/HTTP) and {bridge.api_url} (health, metrics).\n"
+        )
+        print(
+            "Running examples/pipeline/nightly.py: three steps, each a process of its own; the last one fails.\n"
+        )
         run_pipeline(bridge)
         events = bridge.wait_for_events(8)
         health = bridge.health()
     print_tree(events)
-    print(f"\n{health['received']['total']} spans and log events received, {len(events)} events delivered in {time.monotonic() - began:.0f} s.")
+    seconds = time.monotonic() - began
+    print(f"\n{health['received']['total']} spans and log events received, {len(events)} events delivered in {seconds:.0f} s.")
     print(NEXT)
     return 0
 

@@ -1,4 +1,7 @@
-"""The attribute convention, version 1: names as constants. Generated from convention/attributes.yaml by `python -m convention`; edit the table."""
+"""The attribute convention, version 1: names as constants.
+
+Generated from convention/attributes.yaml by `python -m convention`; edit the table.
+"""
 
 from typing import Final
 

@@ -100,7 +100,9 @@ def _scalar_schema(cls: Any) -> Any:
 
     return core_schema.no_info_plain_validator_function(
         read,
-        json_schema_input_schema=core_schema.union_schema([core_schema.str_schema(), core_schema.float_schema()]),
+        json_schema_input_schema=core_schema.union_schema(
+            [core_schema.str_schema(), core_schema.float_schema()]
+        ),
         serialization=core_schema.to_string_ser_schema(),
     )
 

@@ -47,7 +47,15 @@ def pairs(attributes: dict[str, Any]) -> list[KeyValue]:
 
 
 def span(
-    trace: bytes, own: bytes, parent: bytes = b"", *, job: str = "", error: str = "", start_s: float = 0, end_s: float = 10, **attributes: Any
+    trace: bytes,
+    own: bytes,
+    parent: bytes = b"",
+    *,
+    job: str = "",
+    error: str = "",
+    start_s: float = 0,
+    end_s: float = 10,
+    **attributes: Any,
 ) -> Span:
     """A span; with `job` it is a run. Attribute names are given with `__` for dots."""
     named = {k.replace("__", "."): v for k, v in attributes.items()}
@@ -64,12 +72,22 @@ def span(
 def traces(*spans: Span, resource: dict[str, Any] | None = None) -> bytes:
     scope = ScopeSpans(spans=spans)
     about = Resource(attributes=pairs(RESOURCE if resource is None else resource))
-    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(resource=about, scope_spans=[scope])]).SerializeToString()
+    return ExportTraceServiceRequest(
+        resource_spans=[ResourceSpans(resource=about, scope_spans=[scope])]
+    ).SerializeToString()
 
 
-def record(name: str, trace: bytes = b"", own: bytes = b"", *, at_s: float = 0, **attributes: Any) -> LogRecord:
+def record(
+    name: str, trace: bytes = b"", own: bytes = b"", *, at_s: float = 0, **attributes: Any
+) -> LogRecord:
     named = {k.replace("__", "."): v for k, v in attributes.items()}
-    return LogRecord(event_name=name, trace_id=trace, span_id=own, time_unix_nano=T0 + int(at_s * 1e9), attributes=pairs(named))
+    return LogRecord(
+        event_name=name,
+        trace_id=trace,
+        span_id=own,
+        time_unix_nano=T0 + int(at_s * 1e9),
+        attributes=pairs(named),
+    )
 
 
 def logs(*records: LogRecord) -> bytes:

@@ -13,7 +13,10 @@ ORDERS = "id,customer,day,amount\n1,ada,2026-11-01,30\n2,bob,2026-11-01,12\n3,ad
 def main(folder: Path) -> None:
     source = folder / "orders.csv"
     source.write_text(ORDERS)
-    with lineage_run("load_orders", inputs=[{"namespace": "file", "name": str(source)}]) as run, connect(folder) as db:
+    with (
+        lineage_run("load_orders", inputs=[{"namespace": "file", "name": str(source)}]) as run,
+        connect(folder) as db,
+    ):
         rows = list(csv.reader(source.read_text().splitlines()[1:]))
         db.execute("DROP TABLE IF EXISTS raw_orders")
         db.execute("CREATE TABLE raw_orders (id INTEGER, customer TEXT, day TEXT, amount INTEGER)")

@@ -13,7 +13,10 @@ STEPS = ("load_orders.py", "daily_revenue.py", "customer_report.py")
 def main(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with lineage_run("nightly", job_type="PIPELINE"):
-        codes = [subprocess.run([sys.executable, HERE / step, folder], env=child_env(), check=False).returncode for step in STEPS]
+        codes = [
+            subprocess.run([sys.executable, HERE / step, folder], env=child_env(), check=False).returncode
+            for step in STEPS
+        ]
     print(f"nightly: {codes.count(0)} of {len(codes)} steps succeeded\n")
     return 0
 

@@ -14,7 +14,9 @@ from otel_bridge.settings import Settings
 
 @click.command("convert")
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True, path_type=str))
-@click.option("--signal", type=click.Choice(["traces", "logs"]), default="traces", help="What a binary file holds.")
+@click.option(
+    "--signal", type=click.Choice(["traces", "logs"]), default="traces", help="What a binary file holds."
+)
 @configured
 def command(files: tuple[str, ...], signal: Literal["traces", "logs"], settings: Settings) -> None:
     """Turn OTLP in FILES into OpenLineage events, one JSON object a line, on stdout.
@@ -27,7 +29,10 @@ def command(files: tuple[str, ...], signal: Literal["traces", "logs"], settings:
         for event in convert_files(contents, settings, signal):
             sys.stdout.buffer.write(event.body + b"\n")
             for omission in event.omissions:
-                click.echo(f"left out of {event.type} of {event.job_name}: {omission.path}: {omission.reason}", err=True)
+                click.echo(
+                    f"left out of {event.type} of {event.job_name}: {omission.path}: {omission.reason}",
+                    err=True,
+                )
     except BrokenPipeError:
         sys.stderr.close()
 

@@ -27,7 +27,9 @@ def command() -> None:
 def list_(settings: Settings, destination: str | None, dropped: bool, limit: int, format_: str) -> None:
     """List dead letters of DESTINATION, or of all."""
     directory = data_dir(settings)
-    letters = DeliveryReader(directory).letters(destination, state="dropped" if dropped else "dead", limit=limit)
+    letters = DeliveryReader(directory).letters(
+        destination, state="dropped" if dropped else "dead", limit=limit
+    )
     events = EventReader(directory)
     for letter in letters:
         described = _described(letter, events)
@@ -50,7 +52,9 @@ def show(settings: Settings, destination: str, seq: int) -> None:
         if letter.seq == seq
     ]
     if not found:
-        raise BridgeError(f"{destination} has no dead letter {seq}. `otel-bridge dead-letters list` shows those there are.")
+        raise BridgeError(
+            f"{destination} has no dead letter {seq}. `otel-bridge dead-letters list` shows those there are."
+        )
     described = _described(found[0], events := EventReader(directory))
     described["event"] = next((json.loads(stored.event.body) for stored in events.read_seqs([seq])), None)
     click.echo(json.dumps(described, indent=2))
@@ -81,16 +85,23 @@ def _wish(settings: Settings, wanted: str, destination: str, seqs: tuple[int, ..
     directory = data_dir(settings)
     known = DeliveryReader(directory).cursors()
     if destination not in known:
-        raise BridgeError(f"no destination is named {destination!r}. Known: {', '.join(sorted(known)) or 'none'}.")
+        raise BridgeError(
+            f"no destination is named {destination!r}. Known: {', '.join(sorted(known)) or 'none'}."
+        )
     argument: dict[str, Any] = {"seqs": list(seqs)} if seqs else {"all": True}
     click.echo(ask(directory, "delivery", wanted, destination, argument))
 
 
 def _described(letter: DeadLetter, events: EventReader) -> dict[str, Any]:
     event = next((stored.event for stored in events.read_seqs([letter.seq])), None)
-    about = {"type": event.type, "job": f"{event.job_namespace}/{event.job_name}", "run": event.key} if event else {}
+    about = (
+        {"type": event.type, "job": f"{event.job_namespace}/{event.job_name}", "run": event.key}
+        if event
+        else {}
+    )
     at = datetime.fromtimestamp(letter.at_ns / 1e9, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return msgspec.to_builtins(letter) | about | {"at": at}
+    described: dict[str, Any] = msgspec.to_builtins(letter)
+    return described | about | {"at": at}
 
 
 def _row(of: dict[str, Any]) -> str:

@@ -28,7 +28,9 @@ def command(settings: Settings) -> None:
         click.echo(f"- {finding}")
     if findings:
         raise SystemExit(1)
-    click.echo(f"Nothing to report: {figures.converted} spans and log events gave {sum(figures.events.values())} events.")
+    click.echo(
+        f"Nothing to report: {figures.converted} spans and log events gave {sum(figures.events.values())} events."
+    )
 
 
 def _received(figures: Sums, settings: Settings) -> list[str]:
@@ -60,10 +62,11 @@ def _failures(figures: Sums, events: EventReader) -> list[str]:
         return []
     latest = events.failures(limit=1)
     last_words = latest[0].traceback.strip().splitlines()[-1] if latest else "unknown"
-    return [
+    said = (
         f"The conversion of {figures.failed} spans failed by a defect of the bridge (latest: {last_words}). They are kept: "
         "report this, and after an update run `otel-bridge replay --failed`."
-    ]
+    )
+    return [said]
 
 
 def _omissions(figures: Sums, events: EventReader) -> list[str]:
@@ -72,7 +75,9 @@ def _omissions(figures: Sums, events: EventReader) -> list[str]:
     for reason, count in sorted(figures.omissions.items(), key=lambda item: -item[1])[:SHOWN]:
         seq, path = examples.get(reason, (0, ""))
         where = f", lately {path} in event {seq}" if seq else ""
-        found.append(f"{count} values were left out: {reason}{where}. Correct what emits them (docs/attributes.md).")
+        found.append(
+            f"{count} values were left out: {reason}{where}. Correct what emits them (docs/attributes.md)."
+        )
     return found
 
 
@@ -80,25 +85,32 @@ def _parents(figures: Sums, settings: Settings) -> list[str]:
     late = figures.assembly.get("parent_late", 0)
     if not late:
         return []
-    return [
+    said = (
         f"{late} runs have no parent because it arrived later than runs.parent_wait ({float(settings.runs.parent_wait):g} s). "
         "Let the producer carry the parent at start (openlineage.parent.*, which otel-lineage does) or send start "
         "events; a longer wait delays such runs (docs/adr/0003-late-parents.md)."
-    ]
+    )
+    return [said]
 
 
 def _destinations(figures: Sums, settings: Settings) -> list[str]:
     found = []
     for name, one in figures.destinations.items():
         if one.dead:
-            found.append(f"{name} refused {one.dead} events. `otel-bridge dead-letters list {name}` shows why; `retry` tries again.")
+            found.append(
+                f"{name} refused {one.dead} events. `otel-bridge dead-letters list {name}` shows why; `retry` tries again."
+            )
         if one.waiting and (one.waiting_age_s or 0) > WAITING_TOO_LONG_S:
             found.append(
                 f"{one.waiting} events wait for {name}, the oldest for {one.waiting_age_s:.0f} s. "
                 "Nothing is lost; see its `trouble` in `otel-bridge health`."
             )
         if one.missed:
-            found.append(f"{name} missed {one.missed} events that were pruned before it came back. Raise journal.keep_events.")
+            found.append(
+                f"{name} missed {one.missed} events that were pruned before it came back. Raise journal.keep_events."
+            )
     if not settings.destinations and figures.events:
-        found.append("No destination is configured, so events are only kept. Add one to `destinations` (docs/destinations.md).")
+        found.append(
+            "No destination is configured, so events are only kept. Add one to `destinations` (docs/destinations.md)."
+        )
     return found

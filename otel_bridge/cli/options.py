@@ -26,13 +26,15 @@ class BridgeGroup(click.Group):
                 click.echo(f"error: {problem}", err=True)
         except BridgeError as error:
             click.echo(f"error: {error}", err=True)
-        ctx.exit(2)
+        raise SystemExit(2)
 
 
 def configured(command: Command) -> Command:
     """Adds --config, --data-dir and --set; the command receives `settings`."""
 
-    def with_settings(config: Path | None, data_dir: str | None, assignments: tuple[str, ...], **others: Any) -> Any:
+    def with_settings(
+        config: Path | None, data_dir: str | None, assignments: tuple[str, ...], **others: Any
+    ) -> Any:
         from otel_bridge.config import load
 
         flags = [*assignments, *([f"data_dir={data_dir}"] if data_dir else [])]
@@ -42,7 +44,9 @@ def configured(command: Command) -> Command:
     with_settings.__doc__ = command.__doc__
     with_settings.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
-        click.option("--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Set one configuration value."),
+        click.option(
+            "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Set one configuration value."
+        ),
         click.option("--data-dir", metavar="DIR", help="Folder of the journal."),
         click.option("--config", type=click.Path(path_type=Path), help="Configuration file (YAML)."),
     ):
@@ -70,7 +74,9 @@ def duration_ns(text: str) -> int:
         raise click.BadParameter(str(error)) from None
 
 
-def ask(directory: Path, database: Literal["events", "delivery"], command: str, target: str, argument: Any) -> str:
+def ask(
+    directory: Path, database: Literal["events", "delivery"], command: str, target: str, argument: Any
+) -> str:
     """Leave a wish for the running bridge and wait a moment for its answer, which is returned."""
     import time
 

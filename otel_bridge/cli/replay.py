@@ -12,7 +12,9 @@ from otel_bridge.settings import Settings
 
 @click.command("replay")
 @click.option("--destination", metavar="NAME", help="Deliver events to this destination again.")
-@click.option("--since", metavar="AGO", help="With --destination: only events made within this time, such as 2h.")
+@click.option(
+    "--since", metavar="AGO", help="With --destination: only events made within this time, such as 2h."
+)
 @click.option("--after", type=int, metavar="SEQ", help="With --destination: only events after this number.")
 @click.option("--failed", is_flag=True, help="Convert again the spans whose conversion failed.")
 @click.option("--spans", nargs=2, type=int, metavar="FIRST LAST", help="Convert again these accepted rows.")

@@ -36,6 +36,8 @@ def announce(endpoints: Endpoints, settings: Settings) -> None:
     ]
     rows += [("destination", f"{d.name} ({d.type})") for d in settings.destinations]
     if not settings.destinations:
-        rows.append(("destination", "none: events are kept; see `otel-bridge events`, or configure `destinations`"))
+        rows.append(
+            ("destination", "none: events are kept; see `otel-bridge events`, or configure `destinations`")
+        )
     for name, value in rows:
         click.echo(f"{name:<12} {value}")

@@ -37,7 +37,10 @@ def json_schema() -> dict[str, Any]:
 def _kind_schema(name: str) -> dict[str, Any]:
     schema = TypeAdapter(KINDS[name].options).json_schema()
     own = {"name": {"type": "string"}, "type": {"const": name}}
-    return schema | {"properties": own | schema.get("properties", {}), "required": ["type", *schema.get("required", [])]}
+    return schema | {
+        "properties": own | schema.get("properties", {}),
+        "required": ["type", *schema.get("required", [])],
+    }
 
 
 def _destination(name: str) -> str:
@@ -45,7 +48,9 @@ def _destination(name: str) -> str:
 
 
 def _docs(cls: type) -> dict[str, str]:
-    fields: dict[str, FieldInfo] = getattr(TypeAdapter(cls), "_type", cls).__dict__.get("__pydantic_fields__", {})
+    fields: dict[str, FieldInfo] = getattr(TypeAdapter(cls), "_type", cls).__dict__.get(
+        "__pydantic_fields__", {}
+    )
     if fields:
         return {name: field.description or "" for name, field in fields.items()}
     schema = TypeAdapter(cls).json_schema()

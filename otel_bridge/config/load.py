@@ -82,7 +82,11 @@ def _destinations(given: Any, found: list[str]) -> list[Destination]:
         return []
     result = [d for i, item in enumerate(given) if (d := _destination(item, f"destinations[{i}]", found))]
     names = [d.name for d in result]
-    found += [f"destinations: the name {n!r} is used twice; names must differ." for n in sorted(set(names)) if names.count(n) > 1]
+    found += [
+        f"destinations: the name {n!r} is used twice; names must differ."
+        for n in sorted(set(names))
+        if names.count(n) > 1
+    ]
     return result
 
 

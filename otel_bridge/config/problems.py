@@ -48,9 +48,7 @@ def _keys(root: type, loc: tuple[Any, ...]) -> list[str]:
 
 
 def _inside(here: Any, part: Any) -> Any:
-    if dataclasses.is_dataclass(here) and isinstance(part, str):
-        hint = typing.get_type_hints(here).get(part)
-    else:
-        hint = here
+    field = dataclasses.is_dataclass(here) and isinstance(part, str)
+    hint = typing.get_type_hints(here).get(part) if field else here
     options = [a for a in typing.get_args(hint) if dataclasses.is_dataclass(a)]
     return options[0] if options else hint

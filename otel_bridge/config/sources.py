@@ -24,7 +24,9 @@ def from_file(path: Path) -> Tree:
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise ConfigError([f"{path}: expected a mapping at the top. `otel-bridge config example` prints one."])
+        raise ConfigError(
+            [f"{path}: expected a mapping at the top. `otel-bridge config example` prints one."]
+        )
     return tree
 
 

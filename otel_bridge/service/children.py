@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from otel_bridge.model import BridgeError
 from otel_bridge.service.worker import settings_to_wire
 from otel_bridge.settings import Settings
 
@@ -16,6 +17,10 @@ RESTART_MOST_S = 10.0
 READY_WITHIN_S = 30.0
 
 log = structlog.get_logger()
+
+
+class ChildFailed(BridgeError):
+    """A worker process can't be started."""
 
 
 class Child:
@@ -33,7 +38,7 @@ class Child:
         """Start it and wait until it reports that it is ready.
 
         Raises:
-            RuntimeError: if it ends or says nothing within 30 s; what it wrote to stderr says why.
+            ChildFailed: it ended, or said nothing within 30 s; what it wrote to stderr says why.
         """
         await self._launch()
         self._watcher = asyncio.create_task(self._watch())
@@ -58,7 +63,9 @@ class Child:
             try:
                 await asyncio.wait_for(self._process.wait(), within_s)
             except TimeoutError:
-                log.warning("child did not stop in time; what it did not finish stays in the journal", role=self.role)
+                log.warning(
+                    "child did not stop in time; what it did not finish stays in the journal", role=self.role
+                )
                 self._process.kill()
                 await self._process.wait()
         if self._watcher:
@@ -73,9 +80,13 @@ class Child:
         os.close(writing)
         assert self._process.stdin is not None
         self._process.stdin.write(settings_to_wire(self._settings))
-        line = await asyncio.wait_for(asyncio.to_thread(_first_line, reading), READY_WITHIN_S)
+        try:
+            line = await asyncio.wait_for(asyncio.to_thread(_first_line, reading), READY_WITHIN_S)
+        except TimeoutError:
+            self._process.kill()
+            line = ""
         if not line:
-            raise RuntimeError(f"the {self.role} process ended while starting; its last words are above")
+            raise ChildFailed(f"the {self.role} process did not start; the line above says why and what to do.")
         self.facts = json.loads(line)
 
     async def _watch(self) -> None:
@@ -89,7 +100,7 @@ class Child:
             delay = min(delay * 2, RESTART_MOST_S)
             try:
                 await self._launch()
-            except (RuntimeError, TimeoutError, OSError) as error:
+            except (ChildFailed, OSError) as error:
                 log.error("child did not start", role=self.role, error=str(error))
 
 

@@ -13,7 +13,15 @@ from typing import BinaryIO
 
 import structlog
 
-from otel_bridge.journal import AcceptedReader, AcceptedRow, Batch, EventLog, Failure, SqliteRecords, delivered_by_all
+from otel_bridge.journal import (
+    AcceptedReader,
+    AcceptedRow,
+    Batch,
+    EventLog,
+    Failure,
+    SqliteRecords,
+    delivered_by_all,
+)
 from otel_bridge.model import JournalError, Unavailable
 from otel_bridge.service.conversion import Conversion, ConversionFailed
 from otel_bridge.settings import Settings
@@ -73,9 +81,9 @@ class Converter:
     def _one_by_one(self, again: Sequence[AcceptedRow], rows: Sequence[AcceptedRow], now_ns: int) -> bool:
         """A row fails: each gets a transaction of its own, so that half of its work is nowhere left behind."""
         for row in (*again, *rows):
-            one = ((row,), ()) if row.seq <= self._log.cursor else ((), (row,))
+            known = row.seq <= self._log.cursor
             try:
-                self._convert(*one, now_ns)
+                self._convert([row] if known else [], [] if known else [row], now_ns)
             except ConversionFailed as error:
                 self._discard()
                 self._fail(row, error, now_ns)
@@ -117,19 +125,15 @@ def run(settings: Settings, stdin: BinaryIO, ready: Callable[..., None]) -> None
             worked = converter.step(time.time_ns())
         except (JournalError, Unavailable, OSError) as error:
             log.error("events could not be written; trying again", error=str(error), after_s=TROUBLE_PAUSE_S)
-            converter = _discard(converter)
-            worked = False
+            if converter:
+                converter.close()
+            converter, worked = None, False
             if stop_at is not None:
                 return
         if stop_at is not None and not worked:
             break
         if stop_at is None and _ended(stdin, 0 if worked else (POLL_S if converter else TROUBLE_PAUSE_S)):
             stop_at = time.monotonic() + STOP_WITHIN_S
-    if converter:
-        converter.close()
-
-
-def _discard(converter: Converter | None) -> None:
     if converter:
         converter.close()
 

@@ -13,7 +13,9 @@ from otel_bridge.settings import Settings
 Signal = Literal["traces", "logs"]
 
 
-def convert_files(contents: Iterable[tuple[str, bytes]], settings: Settings, signal: Signal = "traces") -> Iterator[Event]:
+def convert_files(
+    contents: Iterable[tuple[str, bytes]], settings: Settings, signal: Signal = "traces"
+) -> Iterator[Event]:
     """Events of some files, given as (name, content), which together are one input.
 
     A content is OTLP/JSON, one request a line or one in all, or one binary request of the given signal. Time

@@ -66,7 +66,9 @@ async def _watch(stop: asyncio.Event, journal: GroupCommit, directory: Path, chi
     """Until `stop`: tell the API whether we accept, and prune what is converted."""
     pruned = time.monotonic()
     while not stop.is_set():
-        trouble = journal.trouble or "".join(f"the {c.role} process is not running" for c in children if not c.alive)
+        trouble = journal.trouble or "".join(
+            f"the {c.role} process is not running" for c in children if not c.alive
+        )
         for child in children:
             child.tell({"accepting": not journal.trouble, "reason": trouble})
         if time.monotonic() - pruned >= PRUNE_EVERY_S:

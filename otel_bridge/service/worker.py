@@ -13,6 +13,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+import structlog
+
+from otel_bridge.model import BridgeError
 from otel_bridge.settings import Settings
 from otel_bridge.telemetry import configure_logging
 
@@ -50,14 +53,22 @@ def main() -> None:
     stdin = os.fdopen(0, "rb", buffering=0)
     settings = settings_from_wire(stdin)
     configure_logging(settings.log)
-    if role == "convert":
+    try:
+        _role(role)(settings, stdin, reporter(descriptor))
+    except* (BridgeError, OSError) as errors:
+        structlog.get_logger().error("; ".join(map(str, errors.exceptions)), role=role)
+        raise SystemExit(2) from None
+
+
+def _role(name: str) -> Callable[[Settings, BinaryIO, Callable[..., None]], None]:
+    """The function of a role; each loads only what it needs."""
+    if name == "convert":
         from otel_bridge.service.converting import run as convert
 
-        convert(settings, stdin, reporter(descriptor))
-    else:
-        from otel_bridge.service.delivering import run as deliver
+        return convert
+    from otel_bridge.service.delivering import run as deliver
 
-        deliver(settings, stdin, reporter(descriptor))
+    return deliver
 
 
 if __name__ == "__main__":

@@ -31,7 +31,10 @@ class Events:
         return len(self.all)
 
     def __repr__(self) -> str:
-        lines = (f"{e.get('eventType', 'static')} {e.get('job', e.get('dataset', {})).get('name')}" for e in self.all)
+        lines = (
+            f"{e.get('eventType', 'static')} {(e.get('job') or e.get('dataset') or {}).get('name')}"
+            for e in self.all
+        )
         return f"Events({', '.join(lines)})"
 
     def of(self, job: str) -> Self:
@@ -68,7 +71,11 @@ class Events:
 
     def parent_of(self, job: str) -> str | None:
         """Name of the job in the parent facet of this job's events; AssertionError if they disagree."""
-        parents = {e["run"]["facets"].get("parent", {}).get("job", {}).get("name") for e in self.of(job) if "run" in e}
+        parents = {
+            e["run"]["facets"].get("parent", {}).get("job", {}).get("name")
+            for e in self.of(job)
+            if "run" in e
+        }
         assert len(parents) <= 1, f"the events of {job!r} name several parents: {parents}"
         return next(iter(parents), None)
 
@@ -79,8 +86,8 @@ class Events:
 
 
 _PATTERN = re.compile(
-    r'(?P<run>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})'
-    r'|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)'
+    r"(?P<run>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+    r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)"
     r'|(?<=")(?P<trace>[0-9a-f]{32})(?=")|(?<=")(?P<span>[0-9a-f]{16})(?=")'
 )
 

@@ -21,15 +21,29 @@ def exporter(protocol: str):
 
 
 def main(protocol: str) -> None:
-    provider = TracerProvider(resource=Resource.create({"service.name": "plain", "deployment.environment.name": "test"}))
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": "plain", "deployment.environment.name": "test"})
+    )
     provider.add_span_processor(BatchSpanProcessor(exporter(protocol)))
     trace.set_tracer_provider(provider)
     tracer = trace.get_tracer("plain")
     with tracer.start_as_current_span("dag", attributes={"openlineage.job.name": "dag"}):
         with tracer.start_as_current_span("http call"):
-            with tracer.start_as_current_span("task", attributes={"openlineage.job.name": "task", "openlineage.inputs": [f"{PG}|shop.public.orders"]}):
+            with tracer.start_as_current_span(
+                "task",
+                attributes={
+                    "openlineage.job.name": "task",
+                    "openlineage.inputs": [f"{PG}|shop.public.orders"],
+                },
+            ):
                 try:
-                    with tracer.start_as_current_span("step", attributes={"openlineage.job.name": "step", "openlineage.outputs": [f"{PG}|shop.public.daily"]}):
+                    with tracer.start_as_current_span(
+                        "step",
+                        attributes={
+                            "openlineage.job.name": "step",
+                            "openlineage.outputs": [f"{PG}|shop.public.daily"],
+                        },
+                    ):
                         raise ValueError("no such column: country")
                 except ValueError:
                     pass

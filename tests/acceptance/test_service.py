@@ -25,14 +25,20 @@ def sink_destination(sink: Sink) -> dict:
 @pytest.fixture
 def bridge(tmp_path: Path, lineage_sink: Sink):
     archive = {"name": "archive", "type": "file", "path": str(tmp_path / "b/events.ndjson")}
-    with BridgeProcess(tmp_path / "b", [sink_destination(lineage_sink), archive], {"runs": {"parent_wait": "1s"}}) as running:
+    with BridgeProcess(
+        tmp_path / "b", [sink_destination(lineage_sink), archive], {"runs": {"parent_wait": "1s"}}
+    ) as running:
         yield running
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_real_sdk_to_sink(bridge: BridgeProcess, lineage_sink: Sink, protocol: str, openlineage_spec) -> None:
     endpoint = {"grpc": f"http://{bridge.endpoints.grpc}", "http": bridge.http_url}[protocol]
-    subprocess.run([sys.executable, str(EMIT), protocol], env=os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}, check=True)
+    subprocess.run(
+        [sys.executable, str(EMIT), protocol],
+        env=os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
+        check=True,
+    )
     lineage_sink.wait_for(6)
     events = lineage_sink.events
     for event in events:
@@ -40,7 +46,11 @@ def test_real_sdk_to_sink(bridge: BridgeProcess, lineage_sink: Sink, protocol: s
     assert events.types("dag") == ["START", "COMPLETE"]
     assert events.types("task") == ["START", "COMPLETE"]
     assert events.types("step") == ["START", "FAIL"]
-    assert (events.parent_of("dag"), events.parent_of("task"), events.parent_of("step")) == (None, "dag", "task")
+    assert (events.parent_of("dag"), events.parent_of("task"), events.parent_of("step")) == (
+        None,
+        "dag",
+        "task",
+    )
     failed = events.one("step", "FAIL")
     assert failed["run"]["facets"]["parent"]["root"]["job"]["name"] == "dag"
     assert failed["run"]["facets"]["errorMessage"]["message"] == "ValueError: no such column: country"
@@ -53,14 +63,22 @@ def test_real_sdk_to_sink(bridge: BridgeProcess, lineage_sink: Sink, protocol: s
 def test_sums_of_health(bridge: BridgeProcess) -> None:
     exporter = Exporter(bridge.endpoints.http)
     trace = trace_id()
-    exporter.traces(span(trace, span_id()), span(trace, span_id(), job="a"), span(trace, b"\0" * 8, job="bad"))
+    exporter.traces(
+        span(trace, span_id()), span(trace, span_id(), job="a"), span(trace, b"\0" * 8, job="bad")
+    )
     bridge.wait_for_events(2)
     bridge.wait(lambda: destination(bridge)["waiting"] == 0, "settles")
     health = bridge.health()
     received, conversion = health["received"], health["conversion"]
     assert health["accepting"] is True
     assert received["total"] == 3
-    assert received["total"] == received["not_lineage"] + received["duplicate"] + sum(received["rejected"].values()) + received["accepted"]
+    assert (
+        received["total"]
+        == received["not_lineage"]
+        + received["duplicate"]
+        + sum(received["rejected"].values())
+        + received["accepted"]
+    )
     assert conversion["accepted"] == conversion["converted"] + conversion["failed"] + conversion["waiting"]
     for one in health["destinations"]:
         assert (one["delivered"], one["waiting"], one["dead"]) == (2, 0, 0)
@@ -79,7 +97,15 @@ def test_live_start_is_seen_before_the_span_ends(bridge: BridgeProcess, lineage_
 
 def test_a_lost_run_is_aborted_and_a_late_end_supersedes(bridge: BridgeProcess, lineage_sink: Sink) -> None:
     exporter, trace, own = Exporter(bridge.endpoints.http), trace_id(), span_id()
-    exporter.logs(record("openlineage.run.start", trace, own, openlineage__job__name="lost", openlineage__heartbeat__interval=0.2))
+    exporter.logs(
+        record(
+            "openlineage.run.start",
+            trace,
+            own,
+            openlineage__job__name="lost",
+            openlineage__heartbeat__interval=0.2,
+        )
+    )
     lineage_sink.wait_for(2)
     assert lineage_sink.events.types("lost") == ["START", "ABORT"]
     exporter.traces(span(trace, own, job="lost"))
@@ -100,7 +126,9 @@ def test_child_in_an_earlier_request_finds_its_parent(bridge: BridgeProcess, lin
     assert lineage_sink.events.parent_of("child") == "parent"
 
 
-def test_a_child_without_its_parent_goes_alone_after_the_wait(bridge: BridgeProcess, lineage_sink: Sink) -> None:
+def test_a_child_without_its_parent_goes_alone_after_the_wait(
+    bridge: BridgeProcess, lineage_sink: Sink
+) -> None:
     Exporter(bridge.endpoints.http).traces(span(trace_id(), span_id(), span_id(), job="orphan"))
     lineage_sink.wait_for(2)
     assert lineage_sink.events.parent_of("orphan") is None
@@ -117,7 +145,12 @@ def test_duplicates_add_nothing(bridge: BridgeProcess, lineage_sink: Sink) -> No
 
 
 def test_outage_of_the_consumer(tmp_path: Path) -> None:
-    with Sink() as sink, BridgeProcess(tmp_path / "b", [sink_destination(sink) | {"retry": {"first": "50ms", "longest": "300ms"}}]) as bridge:
+    with (
+        Sink() as sink,
+        BridgeProcess(
+            tmp_path / "b", [sink_destination(sink) | {"retry": {"first": "50ms", "longest": "300ms"}}]
+        ) as bridge,
+    ):
         sink.down()
         exporter = Exporter(bridge.endpoints.http)
         for number in range(50):
@@ -132,7 +165,9 @@ def test_a_refused_event_is_a_dead_letter_and_the_others_go(tmp_path: Path) -> N
     from otel_bridge.testing.sink import Answer
 
     with Sink() as sink, BridgeProcess(tmp_path / "b", [sink_destination(sink)]) as bridge:
-        sink.behave(lambda request: Answer(422, b"no such thing") if request.event["job"]["name"] == "bad" else None)
+        sink.behave(
+            lambda request: Answer(422, b"no such thing") if request.event["job"]["name"] == "bad" else None
+        )
         exporter = Exporter(bridge.endpoints.http)
         for name in ("good", "bad", "better"):
             exporter.traces(span(trace_id(), span_id(), job=name))
@@ -182,14 +217,16 @@ def test_second_process_on_the_same_directory_is_refused(bridge: BridgeProcess) 
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_in_use_is_a_clear_error(bridge: BridgeProcess, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "otel_bridge", "serve", "--data-dir", str(tmp_path / "other"), "--set", f"receive.http.endpoint={bridge.endpoints.http}",
-         "--set", "receive.grpc.endpoint=127.0.0.1:0", "--set", "api.endpoint=127.0.0.1:0"],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+@pytest.mark.parametrize("taken", ["grpc", "http", "api"])
+def test_a_port_in_use_is_a_clear_error(bridge: BridgeProcess, tmp_path: Path, taken: str) -> None:
+    endpoints = {"receive.grpc": "127.0.0.1:0", "receive.http": "127.0.0.1:0", "api": "127.0.0.1:0"}
+    address = getattr(bridge.endpoints, taken)
+    endpoints["api" if taken == "api" else f"receive.{taken}"] = address
+    flags = [word for name, at in endpoints.items() for word in ("--set", f"{name}.endpoint={at}")]
+    command = [sys.executable, "-m", "otel_bridge", "serve", "--data-dir", str(tmp_path / "other"), *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert bridge.endpoints.http in done.stderr
+    assert address in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -221,7 +258,9 @@ def test_kill_nine_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     chance = random.Random(20261124)
     acknowledged: list[str] = []
     with Sink() as sink:
-        bridge = BridgeProcess(tmp_path / "b", [sink_destination(sink) | {"retry": {"first": "50ms", "longest": "300ms"}}]).start()
+        bridge = BridgeProcess(
+            tmp_path / "b", [sink_destination(sink) | {"retry": {"first": "50ms", "longest": "300ms"}}]
+        ).start()
         sink.behave(lambda request: Answer(503) if chance.random() < 0.1 else None)
         done = threading.Event()
 
@@ -240,7 +279,13 @@ def test_kill_nine_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
             bridge.start()
         done.set()
         sender.join()
-        bridge.wait(lambda: {e["job"]["name"] for e in sink.events if e["eventType"] == "COMPLETE"} >= set(acknowledged), "delivers all", 60)
+        bridge.wait(
+            lambda: (
+                {e["job"]["name"] for e in sink.events if e["eventType"] == "COMPLETE"} >= set(acknowledged)
+            ),
+            "delivers all",
+            60,
+        )
         bridge.stop()
         assert len(acknowledged) > 20
         assert sink.events.jobs() == set(acknowledged)

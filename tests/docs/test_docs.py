@@ -99,7 +99,11 @@ def _line(line: str) -> str:
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
 def test_python(block: Block, scratch: Path, environ: dict[str, str]) -> None:
     (scratch / "example.py").write_text(block.text)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "example.py"] if "def test_" in block.text else [sys.executable, "example.py"]
+    command = (
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "example.py"]
+        if "def test_" in block.text
+        else [sys.executable, "example.py"]
+    )
     done = subprocess.run(command, cwd=scratch, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -13,7 +13,12 @@ def parent(name: str) -> None:
     with lineage_run(name):
         for step in ("load", "report"):
             with trace.get_tracer("program").start_as_current_span("plain work"):
-                subprocess.run([sys.executable, __file__, name, step], env=child_env(), stderr=subprocess.DEVNULL, check=False)
+                subprocess.run(
+                    [sys.executable, __file__, name, step],
+                    env=child_env(),
+                    stderr=subprocess.DEVNULL,
+                    check=False,
+                )
 
 
 def load(name: str) -> None:

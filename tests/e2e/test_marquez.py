@@ -20,7 +20,9 @@ PG = "postgres://db.example:5432"
 
 @pytest.fixture
 def bridge(tmp_path: Path, marquez: Marquez):
-    with BridgeProcess(tmp_path / "bridge", [{"name": "marquez", "type": "http", "url": marquez.endpoint}]) as running:
+    with BridgeProcess(
+        tmp_path / "bridge", [{"name": "marquez", "type": "http", "url": marquez.endpoint}]
+    ) as running:
         yield running
 
 
@@ -28,10 +30,25 @@ def test_a_pipeline_with_a_failing_step(bridge: BridgeProcess, marquez: Marquez)
     trace, top = trace_id(), span_id()
     columns = {"amount": [{"namespace": PG, "name": "shop.public.orders", "field": "amount"}]}
     schema = [{"name": "amount", "type": "numeric"}]
-    output = {"namespace": PG, "name": "shop.public.daily", "schema": schema, "columns": columns, "row_count": 3}
+    output = {
+        "namespace": PG,
+        "name": "shop.public.daily",
+        "schema": schema,
+        "columns": columns,
+        "row_count": 3,
+    }
     orders = {"namespace": PG, "name": "shop.public.orders", "schema": schema}
     Exporter(bridge.endpoints.http).traces(
-        span(trace, span_id(), top, job="load", openlineage__inputs=[orders], openlineage__outputs=[output], start_s=1, end_s=3),
+        span(
+            trace,
+            span_id(),
+            top,
+            job="load",
+            openlineage__inputs=[orders],
+            openlineage__outputs=[output],
+            start_s=1,
+            end_s=3,
+        ),
         span(trace, span_id(), top, job="report", error="no such column", start_s=3, end_s=4),
         span(trace, top, job="nightly", end_s=5),
     )

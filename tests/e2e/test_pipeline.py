@@ -31,12 +31,21 @@ class Line:
 
     def __enter__(self) -> "Line":
         self.bridge.start()
-        tracing = {"OTELCOL_TRACING_ENDPOINT": self.jaeger.otlp_grpc_endpoint, "OTELCOL_DECISION_WAIT": "1s", "OTELCOL_SAMPLING_PERCENTAGE": "100"}
+        tracing = {
+            "OTELCOL_TRACING_ENDPOINT": self.jaeger.otlp_grpc_endpoint,
+            "OTELCOL_DECISION_WAIT": "1s",
+            "OTELCOL_SAMPLING_PERCENTAGE": "100",
+        }
         bridge = {"OTELCOL_BRIDGE_ENDPOINT": self.bridge.http_url}
-        self._gateway = collector.run(configs=["gateway.yaml"], directory=self.directory, env=tracing | bridge, name="gateway")
+        self._gateway = collector.run(
+            configs=["gateway.yaml"], directory=self.directory, env=tracing | bridge, name="gateway"
+        )
         self.gateway = self._gateway.__enter__()
         self._agent = collector.run(
-            configs=["agent.yaml"], directory=self.directory, env={"OTELCOL_GATEWAY_ENDPOINT": self.gateway.grpc_endpoint}, name="agent"
+            configs=["agent.yaml"],
+            directory=self.directory,
+            env={"OTELCOL_GATEWAY_ENDPOINT": self.gateway.grpc_endpoint},
+            name="agent",
         )
         self.agent = self._agent.__enter__()
         return self
@@ -119,7 +128,10 @@ def check_pipeline(events: Events, name: str) -> None:
     assert events.parent_of(name) is None
     for step in ("load", "report"):
         assert events.parent_of(f"{name}.{step}") == name
-    assert events.one(f"{name}.load", "COMPLETE")["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 3
+    assert (
+        events.one(f"{name}.load", "COMPLETE")["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"]
+        == 3
+    )
     assert "KeyError" in events.one(f"{name}.report", "FAIL")["run"]["facets"]["errorMessage"]["message"]
 
 
