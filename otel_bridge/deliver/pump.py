@@ -96,7 +96,7 @@ class Pump:
     async def retry_dead(self, seqs: Sequence[int]) -> str:
         """Deliver dead letters (all of them without `seqs`), each with what followed it in its run.
 
-        Returns when each is delivered or dead again.
+        Returns when each is delivered or dead again, and that is on disk.
         """
         async with self._standstill():
             runs = await self._ledger.letters(seqs, self._redelivering)
@@ -105,6 +105,8 @@ class Pump:
                 self._redelivering[run.items[0].event.key] = run
         for run in runs:
             await run.finished.wait()
+        async with self._lock:
+            await self._commit()
         return f"{sum(run.letters for run in runs)} dead letters were tried again"
 
     async def drop_dead(self, seqs: Sequence[int]) -> str:

@@ -87,8 +87,11 @@ def test_letter_that_is_refused_again_stays_dead(log: Log, sink: Sink) -> None:
         wait(lambda: log.letters("http"))
         sink.behave(refuse(run_id(1), body=b"still no"))
         log.ask("retry_dead", "http")
-    assert [letter.answer for letter in log.letters("http")] == ["still no"]
-    assert log.standing("http").dead == 1
+        assert [letter.answer for letter in log.letters("http")] == ["still no"]
+        assert log.standing("http").dead == 1
+        sink.recover()
+        assert log.ask("retry_dead", "http") == "1 dead letters were tried again"
+    assert log.letters("http") == []
 
 
 def test_dropped_letter_is_tried_no_more(log: Log, sink: Sink) -> None:

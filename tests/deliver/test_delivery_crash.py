@@ -1,6 +1,9 @@
 """kill -9 of a delivering process: nothing lost, and what comes twice is the same twice."""
 
+import itertools
 import random
+import sqlite3
+from contextlib import closing
 
 from delivering import Delivering, DeliveringProcess, Log, check_order, destination, run_id, wait
 
@@ -52,3 +55,38 @@ def test_rewind_over_dead_letters_opens_them(log: Log, sink: Sink) -> None:
         wait(lambda: log.standing("http").delivered == 2)
     assert log.letters("http") == []
     assert sink.events.runs()[run_id(1)][-2:] == ["START", "COMPLETE"]
+
+
+def test_rewind_under_load(log: Log, sink: Sink) -> None:
+    rng = random.Random(5)
+    sink.behave(lambda _: Answer(201, delay_s=rng.random() / 200))
+    log.runs(range(200))
+    with Delivering(log, destination("http", url=sink.url, concurrency=16)):
+        for part in (50, 150, 300):
+            sink.wait_for(part)
+            log.ask("rewind", "http", after=0)
+        wait(lambda: log.standing("http").waiting == 0)
+    assert log.standing("http").delivered == 400
+    for types in sink.events.runs().values():
+        assert types[-1] == "COMPLETE"
+        assert all(earlier != later or earlier == "START" for earlier, later in itertools.pairwise(types))
+
+
+def test_a_position_that_can_not_be_kept_for_a_while(log: Log, sink: Sink) -> None:
+    sink.behave(lambda r: Answer(400, b"no") if r.event["run"]["runId"] == run_id(3) else None)
+    with Delivering(log, destination("http", url=sink.url)):
+        wait(lambda: (log.directory / "delivery.db").exists())
+        log.runs([0])
+        wait(lambda: log.standing("http").delivered == 2)
+        with closing(sqlite3.connect(log.directory / "delivery.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            log.runs(range(1, 5))
+            sink.wait_for(lambda s: len(s.requests) == 10)
+            refused = len(log.letters("http"))
+            other.execute("ROLLBACK")
+        wait(lambda: log.standing("http").waiting == 0)
+        log.runs([5])
+        wait(lambda: log.standing("http").delivered == 10)
+    assert refused == 0
+    assert [letter.answer for letter in log.letters("http")] == ["no", "no"]
+    assert len(sink.requests) == 12
