@@ -6,7 +6,7 @@ from typing import Any, Literal, NoReturn, Self
 import grpc
 import grpc.aio
 
-from otel_bridge.model import BridgeError, Refused, Unauthenticated
+from otel_bridge.model import BridgeError, Refused
 from otel_bridge.receive import status
 from otel_bridge.receive.ack import Receiver
 from otel_bridge.receive.credentials import Tokens, pem_files
@@ -73,23 +73,32 @@ class GrpcDoor:
 
     def _export(self, signal: Signal) -> Callable[[bytes, Any], Awaitable[bytes]]:
         async def export(body: bytes, context: Any) -> bytes:
-            try:
-                self._authorize(context)
-                with self._receiver.in_flight.held(len(body)):
-                    answer = await self._receiver.answer(signal, "protobuf", body)
-            except Refused as refusal:
-                await _abort(context, refusal)
-            return status.response_body(signal, answer, "protobuf")
+            outcome = await self._outcome(signal, body, context)
+            if isinstance(outcome, Refused):
+                await _abort(context, outcome)
+            return outcome
 
         return export
 
-    def _authorize(self, context: Any) -> None:
-        metadata = dict(context.invocation_metadata() or ())
+    async def _outcome(self, signal: Signal, body: bytes, context: Any) -> bytes | Refused:
+        """The response, or what is to be said in place of it; grpc would make UNKNOWN of anything raised."""
         try:
-            self._tokens.check(str(metadata.get("authorization", "")).encode())
-        except Unauthenticated as refusal:
+            self._admit(context, len(body))
+        except Refused as refusal:
             self._receiver.count_refusal(refusal)
-            raise
+            return refusal
+        try:
+            answer = await self._receiver.answer(signal, "protobuf", body)
+            return status.response_body(signal, answer, "protobuf")
+        except Refused as refusal:
+            return refusal
+        finally:
+            self._receiver.in_flight.release(len(body))
+
+    def _admit(self, context: Any, size: int) -> None:
+        metadata = dict(context.invocation_metadata() or ())
+        self._tokens.check(str(metadata.get("authorization", "")).encode())
+        self._receiver.in_flight.add(size)
 
 
 async def _abort(context: Any, refusal: Refused) -> NoReturn:

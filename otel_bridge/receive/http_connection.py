@@ -12,15 +12,19 @@ would see a broken connection in place of the answer, and repeat what must not b
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal, Protocol, cast
 
 import httptools
+import structlog
 
 from otel_bridge.model import Malformed, Refused, Unavailable, Unsupported
 from otel_bridge.receive import http_message, inflate
 from otel_bridge.receive.ack import Answer, Encoding, Receiver
 from otel_bridge.receive.credentials import Tokens
 from otel_bridge.receive.http_message import Head
+
+log = structlog.get_logger()
 
 LINGER_S = 2.0
 SKIPPED_BODY = 64 * 1024
@@ -104,6 +108,11 @@ class Connection(asyncio.Protocol):
                 head.grow(len(data))
         except httptools.HttpParserUpgrade:
             self._decline_upgrade()
+        except httptools.HttpParserCallbackError:
+            log.exception("parsing_failed")
+            self._refuse(
+                Unavailable("internal error; the request can be repeated", self._receiver.retry_after)
+            )
         except httptools.HttpParserError as error:
             self._refuse(Malformed(f"not HTTP/1.1: {error}; send an OTLP/HTTP export request"))
         except Unsupported as refusal:
@@ -134,7 +143,8 @@ class Connection(asyncio.Protocol):
         """A request starts, and has to arrive in time."""
         self._head = Head()
         self._request = None
-        self._allow(self._door.idle_timeout)
+        if not (self._task or self._queue):
+            self._allow(self._door.idle_timeout)
 
     def on_url(self, part: bytes) -> None:
         """A part of the request target."""
@@ -245,7 +255,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(http_message.CONTINUE)
 
     def _take_next(self) -> None:
-        if self._task or self._write_paused or self._closing:
+        if self._task or self._write_paused or self._transport.is_closing() or self._closing:
             return
         if self._queue:
             self._deadline = None
@@ -261,6 +271,10 @@ class Connection(asyncio.Protocol):
     async def _take(self, request: _Request) -> None:
         try:
             response = await self._respond(request)
+        except Exception:
+            log.exception("answer_failed", signal=request.signal)
+            self._transport.abort()
+            return
         finally:
             self._receiver.in_flight.release(request.held)
             self._task = None
@@ -295,11 +309,12 @@ class Connection(asyncio.Protocol):
 
     def _close(self, linger: bool = False) -> None:
         self._closing = self._deaf = True
-        if not linger:
+        if not linger or self._transport.is_closing():
             self._transport.close()
             return
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            with suppress(OSError):  # the client may be gone
+                self._transport.write_eof()
         self._transport.resume_reading()
         self._allow(LINGER_S)
         self._watch()

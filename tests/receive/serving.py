@@ -63,7 +63,9 @@ class Recording:
 class Served:
     """Running doors."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, doors: Any, receiver: Receiver, journal: Recording) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, doors: Any, receiver: Receiver, journal: Recording
+    ) -> None:
         self.loop = loop
         self.doors = doors
         self.receiver = receiver

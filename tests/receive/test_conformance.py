@@ -74,7 +74,9 @@ def test_row_01_metrics_are_taken_and_ignored(served: Served):
 
 
 def test_row_01_other_services_are_unimplemented(served: Served):
-    error = refused(served, "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export", b"")
+    error = refused(
+        served, "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export", b""
+    )
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -113,7 +115,9 @@ def test_row_03_unknown_compression(served: Served):
     assert "zstd" in Status.FromString(body).message
 
 
-@pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip, grpc.Compression.Deflate])
+@pytest.mark.parametrize(
+    "compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip, grpc.Compression.Deflate]
+)
 def test_row_03_grpc_compressions(served: Served, compression):
     assert call(served, TRACES, run_request("x" * 4000), compression=compression) == b""
     assert len(served.journal.rows) == 1
@@ -122,7 +126,9 @@ def test_row_03_grpc_compressions(served: Served, compression):
 def test_row_04_both_encodings_on_one_port_mirrored(served: Served):
     status, headers, body = served.post("/v1/traces", run_request(), "application/x-protobuf; charset=utf-8")
     assert (status, headers["Content-Type"], body) == (200, PROTOBUF, b"")
-    status, headers, body = served.post("/v1/traces", json_request(json_span()), "Application/JSON;charset=UTF-8")
+    status, headers, body = served.post(
+        "/v1/traces", json_request(json_span()), "Application/JSON;charset=UTF-8"
+    )
     assert (status, headers["Content-Type"], body) == (200, JSON, b"{}")
 
 
@@ -171,7 +177,9 @@ def test_row_07_partial_success(served: Served):
     assert "trace id" in answer.error_message
     assert [decode.span(row.payload).name for row in served.journal.rows] == ["good", "good too"]
     assert served.journal.tallies[0].rejected == {"trace_id": 1, "span_id": 1, "parent_span_id": 1}
-    assert ExportTraceServiceResponse.FromString(call(served, TRACES, good_and_bad())).partial_success == answer
+    assert (
+        ExportTraceServiceResponse.FromString(call(served, TRACES, good_and_bad())).partial_success == answer
+    )
 
 
 def test_row_07_partial_success_of_logs_and_in_json(served: Served):
@@ -198,7 +206,9 @@ def test_row_08_errors_are_a_status_in_the_requests_encoding(served: Served):
     assert answer["details"][0]["@type"] == "type.googleapis.com/google.rpc.BadRequest"
 
 
-@pytest.mark.parametrize("body", [b"text", b"\x0a\xff", run_request()[:-3], gzip.compress(b"x"), os.urandom(64) + b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"text", b"\x0a\xff", run_request()[:-3], gzip.compress(b"x"), os.urandom(64) + b"\xff"]
+)
 def test_row_09_undecodable(served: Served, body: bytes):
     assert served.post("/v1/traces", body)[0] == 400
     assert served.post("/v1/logs", body, JSON)[0] == 400
@@ -208,7 +218,9 @@ def test_row_09_undecodable(served: Served, body: bytes):
     assert not served.journal.tallies
 
 
-@pytest.mark.parametrize("body", [b"plain", gzip.compress(run_request())[:-9], b"\x1f\x8b", gzip.compress(b"") + b"junk"])
+@pytest.mark.parametrize(
+    "body", [b"plain", gzip.compress(run_request())[:-9], b"\x1f\x8b", gzip.compress(b"") + b"junk"]
+)
 def test_row_09_not_what_the_encoding_says(served: Served, body: bytes):
     assert served.post("/v1/traces", body, Content_Encoding="gzip")[0] == 400
 
@@ -283,9 +295,13 @@ def test_row_12_a_bomb_stays_bounded(door: str):
             head, _ = exchange_at(("127.0.0.1", int(http_address.rpartition(":")[2])), bomb_request())
             assert head.startswith(b"HTTP/1.1 413 ")
         else:
-            with grpc.insecure_channel(grpc_address, options=[("grpc.max_send_message_length", -1)]) as channel:
+            with grpc.insecure_channel(
+                grpc_address, options=[("grpc.max_send_message_length", -1)]
+            ) as channel:
                 with pytest.raises(grpc.RpcError) as caught:
-                    channel.unary_unary(TRACES)(bytes(256 * 1024**2), compression=grpc.Compression.Gzip, timeout=60)
+                    channel.unary_unary(TRACES)(
+                        bytes(256 * 1024**2), compression=grpc.Compression.Gzip, timeout=60
+                    )
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         grown = peak_kib(process.pid) - before
         process.stdin.close()
@@ -311,14 +327,21 @@ def test_row_13_answers_are_small(served: Served):
 
 
 def test_row_14_json_ids_are_hex_of_any_case(served: Served):
-    ids = {"traceId": "0AF7651916cd43dd8448EB211c80319C", "spanId": "B7ad6b7169203331", "parentSpanId": "00F067aa0ba902B7"}
+    ids = {
+        "traceId": "0AF7651916cd43dd8448EB211c80319C",
+        "spanId": "B7ad6b7169203331",
+        "parentSpanId": "00F067aa0ba902B7",
+    }
     assert served.post("/v1/traces", json_request(json_span(**ids)), JSON)[2] == b"{}"
     (row,) = served.journal.rows
     got = decode.span(row.payload)
     assert (got.trace_id, got.span_id, got.parent_span_id) == tuple(text.lower() for text in ids.values())
 
 
-@pytest.mark.parametrize("bad", ["", "zz", "00" * 16, "0af7651916cd43dd8448eb211c80319", base64.b64encode(bytes(16)).decode(), " " * 32])
+@pytest.mark.parametrize(
+    "bad",
+    ["", "zz", "00" * 16, "0af7651916cd43dd8448eb211c80319", base64.b64encode(bytes(16)).decode(), " " * 32],
+)
 def test_row_14_one_bad_id_among_good(served: Served, bad: str):
     body = json_request(json_span(name="a"), json_span(traceId=bad), json_span(name="b"))
     answer = json.loads(served.post("/v1/traces", body, JSON)[2])
@@ -343,22 +366,48 @@ def test_row_14_json_forms(served: Served):
     }
     attributes = [{"key": key, "value": value, "unknown": {"a": [1]}} for key, value in values.items()]
     one = json_span(
-        name="n", kind="SPAN_KIND_SERVER", startTimeUnixNano="1700000000000000001", end_time_unix_nano=1700000000000000002,
-        status={"code": 2, "message": "bad", "more": []}, traceState=None, events=None, links=[], flags=257,
-    )  # fmt: skip
+        name="n",
+        kind="SPAN_KIND_SERVER",
+        startTimeUnixNano="1700000000000000001",
+        end_time_unix_nano=1700000000000000002,
+        status={"code": 2, "message": "bad", "more": []},
+        traceState=None,
+        events=None,
+        links=[],
+        flags=257,
+    )
     one["attributes"] += attributes
     body = json.dumps(
-        {"resource_spans": [{"resource": None, "scope_spans": [{"spans": [one], "x": 1}], "schemaUrl": "u"}], "y": {}}
+        {
+            "resource_spans": [
+                {"resource": None, "scope_spans": [{"spans": [one], "x": 1}], "schemaUrl": "u"}
+            ],
+            "y": {},
+        }
     )
     assert served.post("/v1/traces", body.encode(), JSON)[::2] == (200, b"{}")
     got = decode.span(served.journal.rows[0].payload)
     assert got.attributes.pop("nan") != got.attributes.get("nan")
     assert got.attributes == {
-        "openlineage.job.name": "job", "text": "é\u2028", "yes": True, "int as text": -9007199254740993, "int": 7,
-        "float": 1.5, "whole float": 2.0, "bytes": b"\xff\x00", "list": [1, "x"], "map": {"k": []},
-        "none": None, "null": None,
-    }  # fmt: skip
-    assert (got.kind, got.start_ns, got.end_ns, got.flags) == (2, 1700000000000000001, 1700000000000000002, 257)
+        "openlineage.job.name": "job",
+        "text": "é\u2028",
+        "yes": True,
+        "int as text": -9007199254740993,
+        "int": 7,
+        "float": 1.5,
+        "whole float": 2.0,
+        "bytes": b"\xff\x00",
+        "list": [1, "x"],
+        "map": {"k": []},
+        "none": None,
+        "null": None,
+    }
+    assert (got.kind, got.start_ns, got.end_ns, got.flags) == (
+        2,
+        1700000000000000001,
+        1700000000000000002,
+        257,
+    )
     assert (got.status, got.status_message) == (2, "bad")
 
 
@@ -386,7 +435,9 @@ def test_row_14_json_of_wrong_types(served: Served, more: dict, path: str):
     assert f"$.resourceSpans[0].scopeSpans[0].spans[1]{path} " in json.loads(answer)["message"]
 
 
-@pytest.mark.parametrize(("depth", "marker"), [(60, "openlineage."), (200_000, "openlineage."), (200_000, "")])
+@pytest.mark.parametrize(
+    ("depth", "marker"), [(60, "openlineage."), (200_000, "openlineage."), (200_000, "")]
+)
 def test_row_14_json_nested_too_deep(served: Served, depth: int, marker: str):
     value = '{"arrayValue":{"values":[' * depth + "]}}" * depth
     one = f'{{"traceId":"{"ab" * 16}","attributes":[{{"key":"{marker}","value":{value}}}]}}'
@@ -422,7 +473,10 @@ def test_row_16_keep_alive_and_pipelining_in_order(served: Served):
 def test_row_16_http_1_0_and_connection_close(served: Served):
     body = run_request()
     for version, header in ((b"1.0", "X: y"), (b"1.1", "Connection: close")):
-        sent = request_head(f"Content-Length: {len(body)}", header).replace(b"HTTP/1.1", b"HTTP/" + version) + body
+        sent = (
+            request_head(f"Content-Length: {len(body)}", header).replace(b"HTTP/1.1", b"HTTP/" + version)
+            + body
+        )
         head, _ = exchange(served, sent)
         assert b" 200 OK\r\n" in head
         assert b"Connection: close" in head
@@ -430,7 +484,10 @@ def test_row_16_http_1_0_and_connection_close(served: Served):
 
 def test_row_16_an_upgrade_is_declined(served: Served):
     body = run_request()
-    sent = request_head(f"Content-Length: {len(body)}", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c") + body
+    sent = (
+        request_head(f"Content-Length: {len(body)}", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c")
+        + body
+    )
     head, _ = exchange(served, sent)
     assert head.startswith(b"HTTP/1.1 200 ")
 

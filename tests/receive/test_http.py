@@ -59,7 +59,9 @@ def test_a_head_that_never_ends(served: Served):
         pytest.fail("no answer")
 
 
-@pytest.mark.parametrize("junk", [b"\x16\x03\x01\x02\x00\x01\x00\x01", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"hello\r\n\r\n"])
+@pytest.mark.parametrize(
+    "junk", [b"\x16\x03\x01\x02\x00\x01\x00\x01", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"hello\r\n\r\n"]
+)
 def test_what_is_not_http(served: Served, junk: bytes):
     answer, body = exchange(served, junk)
     assert answer.startswith(b"HTTP/1.1 4")
@@ -106,7 +108,9 @@ def test_expect_100_continue(served: Served):
 
 def test_chunked_bodies_in_single_bytes(served: Served):
     body = run_request()
-    chunks = b"".join(b"1\r\n" + body[i : i + 1] + b"\r\n" for i in range(len(body))) + b"0\r\nTrailer: x\r\n\r\n"
+    chunks = (
+        b"".join(b"1\r\n" + body[i : i + 1] + b"\r\n" for i in range(len(body))) + b"0\r\nTrailer: x\r\n\r\n"
+    )
     with connect(served) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sent = request_head("Transfer-Encoding: chunked") + chunks
@@ -182,7 +186,10 @@ def eventually(condition) -> None:
 def test_a_client_that_goes_away_leaves_nothing_behind(served: Served):
     body = run_request()
     served.journal.hold = True
-    for sent in (request_head("Content-Length: 99") + b"abc", request_head(f"Content-Length: {len(body)}") + body):
+    for sent in (
+        request_head("Content-Length: 99") + b"abc",
+        request_head(f"Content-Length: {len(body)}") + body,
+    ):
         connection = connect(served)
         connection.sendall(sent)
         if sent.endswith(body):
@@ -232,13 +239,13 @@ def test_stopping_takes_no_longer_than_it_may():
 def test_a_port_in_use_is_an_error_that_says_what_to_do(served: Served):
     taken = Door(endpoint=Endpoint("127.0.0.1", served.http_address[1]))
     for doors in (receive(http=taken), receive(grpc=taken, http=local(enabled=False))):
-        with pytest.raises(BridgeError, match="can't listen on .*set receive"), serving(doors):
+        with pytest.raises(BridgeError, match=r"can't listen on .*set receive"), serving(doors):
             pass
 
 
 def test_random_bytes_and_cuts(served: Served):
     """No input makes the door answer anything but HTTP, or stop serving."""
-    chance = random.Random(7)
+    chance, failures = random.Random(7), served.receiver.failures
     good = request_head(f"Content-Length: {len(run_request())}", "Content-Encoding: gzip") + run_request()
     for _ in range(150):
         changed = bytearray(good)
@@ -251,4 +258,4 @@ def test_random_bytes_and_cuts(served: Served):
             assert not answer or answer.startswith(b"HTTP/1.1 ")
     assert served.post("/v1/traces", traces(span(trace_id(), span_id())))[0] == 200
     assert served.post("/v1/traces", b"{}", JSON)[0] == 200
-    assert served.receiver.failures == 0
+    assert served.receiver.failures == failures

@@ -57,7 +57,9 @@ def test_only_marked_spans_are_kept(selection: Selection):
 
 
 def test_a_marked_resource_marks_all_its_spans(selection: Selection):
-    body = traces(span(trace_id(), span_id()), span(trace_id(), span_id()), resource={"openlineage.job.namespace": "ns"})
+    body = traces(
+        span(trace_id(), span_id()), span(trace_id(), span_id()), resource={"openlineage.job.namespace": "ns"}
+    )
     assert len(selection.select("traces", body, 0).rows) == 2
 
 
@@ -81,7 +83,8 @@ def test_plain_first_within_memory(selection: Selection, json: bool):
     chain = Chain()
     plain = [selection.select("traces", traces(one), 0) for one in (chain.upper, span(trace_id(), span_id()))]
     if json:
-        body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%s","spanId":"%s","parentSpanId":"%s"}]}]}]}'
+        one = b'{"traceId":"%s","spanId":"%s","parentSpanId":"%s"}'
+        body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + one + b"]}]}]}"
         ids = [raw.hex().encode() for raw in (chain.trace, chain.lower.span_id, chain.lower.parent_span_id)]
         plain.append(selection.select_json("traces", body % tuple(ids), S))
     else:
@@ -96,7 +99,9 @@ def test_plain_first_within_memory(selection: Selection, json: bool):
 def test_all_in_one_request(selection: Selection):
     chain = Chain()
     other = span(trace_id(), span_id())
-    selected = selection.select("traces", traces(chain.child, other, chain.upper, chain.lower, chain.parent), 0)
+    selected = selection.select(
+        "traces", traces(chain.child, other, chain.upper, chain.lower, chain.parent), 0
+    )
     assert links(selected) == chain.links
     assert balanced(selected)
 
@@ -155,7 +160,9 @@ def test_memory_is_bounded(selection: Selection, monkeypatch: pytest.MonkeyPatch
     assert selection._recent.size <= 200_000
     assert not links(selection.select("traces", traces(early.child), 0))
     assert links(selection.select("traces", traces(late.child), 0)) == late.links[:1]
-    selection.select("traces", traces(*[span(trace_id(), span_id(), span_id(), job="j") for _ in range(200)]), 0)
+    selection.select(
+        "traces", traces(*[span(trace_id(), span_id(), span_id(), job="j") for _ in range(200)]), 0
+    )
     assert len(selection._waiting) == 50
 
 
@@ -176,8 +183,14 @@ def test_log_events(selection: Selection):
     ]
     selected = selection.select("logs", logs(*records), 0)
     assert [decode.log_event(row.payload).name.rpartition(".")[2] for row in selected.rows] == [
-        "start", "heartbeat", "heartbeat", "heartbeat", "exception", "dataset", "job",
-    ]  # fmt: skip
+        "start",
+        "heartbeat",
+        "heartbeat",
+        "heartbeat",
+        "exception",
+        "dataset",
+        "job",
+    ]
     assert selected.tally == Tally(11, 2, {"span_id": 1, "trace_id": 1})
     keys = [row.key for row in selected.rows]
     assert len(set(keys)) == len(keys) - 1
@@ -187,7 +200,8 @@ def test_log_events(selection: Selection):
 def test_one_start_for_a_span(selection: Selection):
     trace, own = trace_id(), span_id()
     rows = [
-        selection.select("logs", logs(record("openlineage.run.start", trace, own, at_s=at)), 0).rows[0] for at in (1, 2)
+        selection.select("logs", logs(record("openlineage.run.start", trace, own, at_s=at)), 0).rows[0]
+        for at in (1, 2)
     ]
     assert rows[0].key == rows[1].key
 
@@ -202,7 +216,9 @@ def test_an_item_that_can_not_be_parsed_is_rejected_alone(selection: Selection):
 
 
 def test_strict_looks_into_spans_without_lineage():
-    body = traces(span(trace_id(), span_id(), note="plain-text")).replace(b"plain-text", b"plain-\xff\xfe\xfd\xfc")
+    body = traces(span(trace_id(), span_id(), note="plain-text")).replace(
+        b"plain-text", b"plain-\xff\xfe\xfd\xfc"
+    )
     assert Selection((b"openlineage.",), Receive(), 10.0).select("traces", body, 0).tally == Tally(1, 1)
     with pytest.raises(Malformed):
         Selection((b"openlineage.",), Receive(strict=True), 10.0).select("traces", body, 0)
