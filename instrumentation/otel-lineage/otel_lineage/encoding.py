@@ -27,6 +27,7 @@ from otel_lineage import attributes as at
 from otel_lineage.values import to_text
 
 SCOPE = "otel_lineage"
+HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
 
 
 def encode_span(span: ReadableSpan, exact: Mapping[str, Any]) -> bytes:
@@ -36,6 +37,8 @@ def encode_span(span: ReadableSpan, exact: Mapping[str, Any]) -> bytes:
     """
     request = encode_spans([span])
     copy = request.resource_spans[0].scope_spans[0].spans[0]
+    if span.context is not None:
+        copy.flags |= span.context.trace_flags & 0xFF  # the encoder leaves W3C's flags out
     missing = {**exact, at.EXPORT: "lineage"}
     for attribute in copy.attributes:
         value = missing.pop(attribute.key, None)
@@ -68,9 +71,10 @@ class EventEncoder:
             time_unix_nano=now_ns if at_ns is None else at_ns,
             observed_time_unix_nano=now_ns,
             severity_number=SEVERITY_NUMBER_INFO,
-            event_name=name,
-            attributes=_key_values(attributes),
+            attributes=_key_values(attributes if HAS_EVENT_NAME else {**attributes, "event.name": name}),
         )
+        if HAS_EVENT_NAME:  # opentelemetry-proto of OTLP 1.5 and later
+            record.event_name = name
         if span is not None and span.is_valid:
             record.trace_id = span.trace_id.to_bytes(16, "big")
             record.span_id = span.span_id.to_bytes(8, "big")

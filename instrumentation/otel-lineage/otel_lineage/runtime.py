@@ -81,6 +81,8 @@ class Runtime:
         values = dict(attributes)
         if self.settings.heartbeat_s:
             values[at.HEARTBEAT_INTERVAL] = self.settings.heartbeat_s
+        if span.parent is not None:
+            values[at.PARENT_SPAN_ID] = f"{span.parent.span_id:016x}"
         encoder = self._encoder(span.resource)
         event = encoder.encode(
             at.EVENT_RUN_START, values, span=span.get_span_context(), at_ns=span.start_time

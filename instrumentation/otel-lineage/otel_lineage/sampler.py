@@ -21,7 +21,7 @@ class LineageSampler(Sampler):
         self._inner = inner
         self._runs = runs
 
-    def should_sample(  # noqa: PLR0917  the interface's
+    def should_sample(
         self,
         parent_context: Context | None,
         trace_id: int,

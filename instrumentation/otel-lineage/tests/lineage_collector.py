@@ -31,8 +31,13 @@ class Item:
 
     def __init__(self, message, resource, scope):
         self.message = message
-        self.name = getattr(message, "event_name", None) or getattr(message, "name", "")
         self.attributes = attributes(message)
+        names = (
+            getattr(message, "event_name", ""),
+            getattr(message, "name", ""),
+            self.attributes.get("event.name"),
+        )
+        self.name = next(filter(None, names), "")
         self.resource = attributes(resource)
         self.scope = scope.name
         self.trace_id = message.trace_id.hex()

@@ -1,6 +1,7 @@
 """Every way a process can end, with a Collector that answers, refuses, hangs or is not there."""
 
 import os
+import random
 import signal
 import time
 
@@ -319,3 +320,34 @@ def test_start_arrives_before_the_run_ends(programs, collector):
     finally:
         process.kill()
         process.communicate()
+
+
+def test_no_ended_run_is_lost_by_killing_busy_processes(programs, http_collector):
+    """Every run that a program saw end arrives, with a Collector that fails at random, and SIGKILL."""
+    rolls = random.Random(1)
+    http_collector.temper = lambda path, body: rolls.choice([200, 200, 503])
+    program = (
+        PREFIX
+        + """
+import threading
+def work(thread):
+    number = 0
+    while True:
+        name = f'{os.getpid()}-{thread}-{number}'
+        with lineage_run(name):
+            with lineage_run(name + '-inner'): pass
+        os.write(1, f'{name} {name}-inner '.encode())
+        number += 1
+for thread in range(4): threading.Thread(target=work, args=[thread]).start()
+time.sleep(1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    )
+    running = [programs.start(program, http_collector) for _ in range(2)]
+    ended = {name for process in running for name in process.communicate(timeout=60)[0].split(" ") if name}
+    http_collector.temper = "ok"
+    programs.run(PREFIX + "with lineage_run('next'): pass\n", http_collector)
+    assert len(ended) > 100
+    assert ended <= http_collector.lineage.keys()
+    assert ended <= http_collector.starts.keys()
+    assert programs.spooled() == []

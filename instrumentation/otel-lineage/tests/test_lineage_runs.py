@@ -1,4 +1,4 @@
-"""What a run says of itself: datasets, facets, states, exceptions, decorators, events. Nothing ever raises."""
+"""What a run says of itself: datasets, facets, states, exceptions, decorators, events. Nothing raises."""
 
 import json
 
@@ -222,7 +222,8 @@ e = emitter.start('e', parent=a); emitter.skip(e)
 emitter.complete(a, end_ns=3_000_000_000)
 emitter.complete(a)
 emitter.dataset_event('postgres://db', 's.t', schema={'a': 'int'})
-emitter.job_event('static', inputs=['file|/x'], outputs=['file|/y'], documentation='d', facets={'f_g': {'h': 1}})
+emitter.job_event('static', inputs=['file|/x'], outputs=['file|/y'], documentation='d',
+                  facets={'f_g': {'h': 1}})
 """,
         http_collector,
     )
@@ -257,7 +258,7 @@ def test_misuse_never_raises(programs, http_collector):
 class Bad:
     def __str__(self): raise RuntimeError('no text')
     __repr__ = __str__
-with lineage_run('job', inputs=['no', None, 5, Bad()], owners=[Bad()], nominal_start=Bad(), parent='what'): pass
+with lineage_run('job', inputs=['no', None, 5, Bad()], owners=[Bad()], nominal_end=Bad(), parent='p'): pass
 with lineage_run('ok', inputs=['no namespace', None, Bad(), 'file|/x']) as run:
     run.add_input(None); run.add_output(3, 4, what=1); run.add_output('file', '/y', unknown=1)
     run.set_row_count(1, dataset=('a',)); run.set_schema(5); run.columns(None, 3)
