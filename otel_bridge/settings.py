@@ -137,7 +137,7 @@ class Endpoint:
         from pydantic_core import core_schema
 
         def read(value: Any) -> Any:
-            return value if isinstance(value, cls) else cls.parse(value)
+            return value if isinstance(value, cls) else cls.parse(str(value))
 
         return core_schema.no_info_plain_validator_function(
             read,
@@ -176,12 +176,20 @@ class Door:
     """Accepted bearer tokens; none means that no token is asked for."""
 
 
-def _grpc_door() -> Door:
-    return Door(endpoint=Endpoint("127.0.0.1", 4317))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrpcDoor(Door):
+    """OTLP/gRPC."""
+
+    endpoint: Endpoint = Endpoint("127.0.0.1", 4317)
+    """Address to listen on, `host:port`."""
 
 
-def _http_door() -> Door:
-    return Door(endpoint=Endpoint("127.0.0.1", 4318))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpDoor(Door):
+    """OTLP/HTTP."""
+
+    endpoint: Endpoint = Endpoint("127.0.0.1", 4318)
+    """Address to listen on, `host:port`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,9 +198,9 @@ class Receive:
 
     __pydantic_config__ = STRICT
 
-    grpc: Door = field(default_factory=_grpc_door)
+    grpc: GrpcDoor = field(default_factory=GrpcDoor)
     """OTLP/gRPC."""
-    http: Door = field(default_factory=_http_door)
+    http: HttpDoor = field(default_factory=HttpDoor)
     """OTLP/HTTP, protobuf and JSON."""
     max_request: Size = Size(64 * 1024**2)
     """Largest request after decompression; over it 413 / RESOURCE_EXHAUSTED (the OTLP specification recommends 64 MiB)."""
@@ -258,10 +266,13 @@ class Namespace:
         }
     )
     """For each name of the template the resource attributes to look at, in order."""
-    defaults: Mapping[str, str] = field(default_factory=lambda: {"environment": "dev", "domain": "default"})
-    """For each name of the template its value when no source has one."""
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """For each name of the template its value when no source has one; `environment` is `dev` and `domain` is `default` if not given."""
     pattern: str | None = None
     """Regular expression that a whole job namespace must match. One that does not is used all the same, counted and reported."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "defaults", {"environment": "dev", "domain": "default", **self.defaults})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

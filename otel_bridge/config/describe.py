@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from otel_bridge.deliver import KINDS
-from otel_bridge.settings import Settings
+from otel_bridge.settings import Duration, Settings, Size
 
 HEAD = """\
 # Every setting with its default. Any of them can also be given as an environment variable, such as
@@ -27,15 +27,17 @@ def example() -> str:
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the configuration file, for editors."""
     schema = TypeAdapter(Settings).json_schema()
-    kinds = [_kind_schema(name) for name in KINDS]
+    kinds = [_kind_schema(name, schema["$defs"]) for name in KINDS]
     schema["properties"]["destinations"] = {"type": "array", "items": {"oneOf": kinds}}
     schema["required"] = []
     schema["$defs"].pop("Destination", None)
     return schema
 
 
-def _kind_schema(name: str) -> dict[str, Any]:
-    schema = TypeAdapter(KINDS[name].options).json_schema()
+def _kind_schema(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """The schema of one kind; what it defines goes to the common definitions, under names of its own."""
+    schema = TypeAdapter(KINDS[name].options).json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+    definitions |= {f"{name}.{key}": value for key, value in schema.pop("$defs", {}).items()}
     own = {"name": {"type": "string"}, "type": {"const": name}}
     return schema | {
         "properties": own | schema.get("properties", {}),
@@ -75,6 +77,13 @@ def _entry(name: str, value: Any, doc: str, indent: int) -> list[str]:
     return [*lines, textwrap.indent(yaml.safe_dump({name: _plain(value)}, sort_keys=False, width=1000), pad)]
 
 
+def _measured(value: Duration | Size) -> str:
+    """With the largest unit of which it is a whole number: `10s`, `64MiB`."""
+    scales = sorted(type(value).UNITS.items(), key=lambda unit: -unit[1])
+    unit, scale = next((u, s) for u, s in scales if value % s == 0 or s == scales[-1][1])
+    return f"{value / scale:g}{unit}"
+
+
 def _plain(value: Any) -> Any:
     """A value as YAML can hold it."""
     if value is None or isinstance(value, bool):
@@ -83,6 +92,8 @@ def _plain(value: Any) -> Any:
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
+    if isinstance(value, Duration | Size):
+        return _measured(value)
     if isinstance(value, int | float):
         return int(value) if value == int(value) else float(value)
     return str(value)

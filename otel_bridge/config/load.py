@@ -1,11 +1,13 @@
 """Trees of configuration into `Settings`, with every problem reported at once."""
 
 import dataclasses
+import functools
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,6 +17,8 @@ from otel_bridge.model import ConfigError
 from otel_bridge.namespaces import Namespaces
 from otel_bridge.openlineage import check_custom_facets
 from otel_bridge.settings import Destination, Settings
+
+Checked = TypeVar("Checked")
 
 
 def load(
@@ -66,9 +70,14 @@ def _settings(tree: sources.Tree, environ: Mapping[str, str], cwd: Path) -> Sett
     return dataclasses.replace(settings, destinations=tuple(destinations))
 
 
+@functools.cache
+def _adapter(checked: type[Checked]) -> TypeAdapter[Checked]:
+    return TypeAdapter(checked)
+
+
 def _tree(tree: sources.Tree, found: list[str]) -> Settings | None:
     try:
-        return TypeAdapter(Settings).validate_python(tree)
+        return _adapter(Settings).validate_python(tree)
     except ValidationError as error:
         found += problems.lines(error, Settings)
         return None
@@ -104,7 +113,7 @@ def _destination(item: Any, path: str, found: list[str]) -> Destination | None:
         found.append(problems.unknown(f"{path}.type", kind, KINDS).replace("unknown key", "unknown type"))
         return None
     try:
-        checked = TypeAdapter(KINDS[kind].options).validate_python(options)
+        checked = _adapter(KINDS[kind].options).validate_python(options)
     except ValidationError as error:
         found += problems.lines(error, KINDS[kind].options, f"{path}.")
         return None
@@ -115,11 +124,30 @@ def _consistency(settings: Settings) -> list[str]:
     """Problems that only several values together show."""
     found = [*_checked("namespace", lambda: Namespaces(settings.namespace))]
     found += [f"facets: {line}" for line in check_custom_facets(settings)]
+    found += _urls(settings)
+    if settings.runs.lost_after < 1:
+        found.append("runs.lost_after: must be 1 or more.")
     for door in ("grpc", "http"):
         tls = getattr(settings.receive, door).tls
         for key in ("cert", "key", "client_ca"):
             if tls and (name := getattr(tls, key)) and not Path(name).is_file():
                 found.append(f"receive.{door}.tls.{key}: no such file: {name}")
+    return found
+
+
+def _urls(settings: Settings) -> list[str]:
+    found = []
+    if not urlsplit(settings.producer).scheme:
+        found.append("producer: must be a URI, for instance https://example.org/our-bridge")
+    url = settings.trace.url
+    example = "http://127.0.0.1:16686/trace/{trace_id}?uiFind={span_id}"
+    try:
+        filled = url and url.format(trace_id="0" * 32, span_id="0" * 16)
+    except (KeyError, ValueError, IndexError):
+        found.append(f"trace.url: only {{trace_id}} and {{span_id}} can be filled in, for instance {example}")
+    else:
+        if filled and urlsplit(filled).scheme not in {"http", "https"}:
+            found.append(f"trace.url: must be an http or https URL, for instance {example}")
     return found
 
 

@@ -26,7 +26,7 @@ def unknown(path: str, key: str, known: Iterable[str]) -> str:
 
 def _line(item: Any, root: type, prefix: str) -> str:
     loc = tuple(item["loc"])
-    path = prefix + _dotted(loc)
+    path = (prefix + _dotted(loc)).rstrip(".")
     if item["type"] in UNKNOWN:
         return unknown(path, str(loc[-1]), _keys(root, loc[:-1]))
     if item["type"] in MISSING:
