@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 
 from delivering import Delivering, DeliveringProcess, Log, check_order, destination, run_id, wait
+from structlog.testing import capture_logs
 
 from otel_bridge.testing.sink import Answer, Sink
 
@@ -58,15 +59,16 @@ def test_rewind_over_dead_letters_opens_them(log: Log, sink: Sink) -> None:
 
 
 def test_rewind_under_load(log: Log, sink: Sink) -> None:
-    rng = random.Random(5)
-    sink.behave(lambda _: Answer(201, delay_s=rng.random() / 200))
-    log.runs(range(200))
+    sink.behave(lambda _: Answer(201, delay_s=0.1))
+    log.runs(range(600))
     with Delivering(log, destination("http", url=sink.url, concurrency=16)):
-        for part in (50, 150, 300):
+        for part in (20, 100):
             sink.wait_for(part)
             log.ask("rewind", "http", after=0)
+            assert len(sink.requests) < 1200, "it waited until everything was delivered"
+        sink.recover()
         wait(lambda: log.standing("http").waiting == 0)
-    assert log.standing("http").delivered == 400
+    assert log.standing("http").delivered == 1200
     for types in sink.events.runs().values():
         assert types[-1] == "COMPLETE"
         assert all(earlier != later or earlier == "START" for earlier, later in itertools.pairwise(types))
@@ -74,14 +76,14 @@ def test_rewind_under_load(log: Log, sink: Sink) -> None:
 
 def test_a_position_that_can_not_be_kept_for_a_while(log: Log, sink: Sink) -> None:
     sink.behave(lambda r: Answer(400, b"no") if r.event["run"]["runId"] == run_id(3) else None)
-    with Delivering(log, destination("http", url=sink.url)):
-        wait(lambda: (log.directory / "delivery.db").exists())
+    with capture_logs() as said, Delivering(log, destination("http", url=sink.url)):
         log.runs([0])
         wait(lambda: log.standing("http").delivered == 2)
         with closing(sqlite3.connect(log.directory / "delivery.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             log.runs(range(1, 5))
             sink.wait_for(lambda s: len(s.requests) == 10)
+            wait(lambda: any("can't keep" in line["event"] for line in said))
             refused = len(log.letters("http"))
             other.execute("ROLLBACK")
         wait(lambda: log.standing("http").waiting == 0)
