@@ -84,8 +84,9 @@ class Selection:
         request = frames.parse(body)
         if signal == "logs":
             return self._logs(request) if self._concerns_logs(body) else _nothing(frames.count(request))
-        if self._waiting or self._marked(body):
-            return self._traces(request, now_ns)
+        marked = self._marked(body)
+        if marked or self._waiting:
+            return self._traces(request, marked, now_ns)
         self._recent.add_request(lambda: body, len(body), now_ns)
         return _nothing(frames.count(request))
 
@@ -111,26 +112,35 @@ class Selection:
         self._recent.add_spans(selected.recalled, now_ns)
 
     def _marked(self, content: bytes) -> bool:
-        return any(marker in content for marker in self._markers)
+        for marker in self._markers:  # noqa: SIM110 - a generator would cost more than the search
+            if marker in content:
+                return True
+        return False
 
     def _concerns_logs(self, content: bytes) -> bool:
         return self._marked(content) or any(marker in content for marker in EXCEPTION_MARKERS)
 
-    def _traces(self, request: Any, now_ns: int) -> Selected:
+    def _traces(self, request: Any, marked: bool, now_ns: int) -> Selected:
         picked = _Picked()
         for group in frames.groups(request):
-            whole = self._marked(group.resource) or self._marked(group.scope)
-            for item in group.items:
-                if whole or self._marked(item):
-                    self._take_span(picked, group, item)
-                else:
-                    picked.plain.append(item)
+            if marked:
+                self._take_spans(picked, group)
+            else:
+                picked.plain.extend(group.items)
         newly = [trace_id for trace_id in picked.unresolved() if self._waiting.wait(trace_id, now_ns)]
         recalled = [span for trace_id in newly for span in self._recent.take(trace_id, now_ns)]
         links = [row for span in recalled if (row := _link(span))]
         plain = self._take_links(picked.plain, links)
         self._recent.add_spans(plain, now_ns)
         return picked.selected(frames.count(request), links, tuple(recalled), tuple(newly))
+
+    def _take_spans(self, picked: "_Picked", group: frames.Group) -> None:
+        whole = self._marked(group.resource) or self._marked(group.scope)
+        for item in group.items:
+            if whole or self._marked(item):
+                self._take_span(picked, group, item)
+            else:
+                picked.plain.append(item)
 
     def _take_span(self, picked: "_Picked", group: frames.Group, item: bytes) -> None:
         message = _parsed(Span, item) if _usable(group) else None
