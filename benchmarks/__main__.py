@@ -19,13 +19,10 @@ PEERS = (BRIDGE, COLLECTOR, NAIVE)
 def main() -> int:
     """Status 1 if something that went in did not come out; a target that is not reached is no failure."""
     options = _options()
-    load, findings = report.load_average(), list[Findings]()
-    with (
-        tempfile.TemporaryDirectory(dir=options.directory, prefix="otel-bridge-bench-") as folder,
-        Generator() as generator,
-    ):
+    load = report.load_average()
+    with Generator() as generator:
         bench = Bench(
-            directory=Path(folder),
+            directory=Path(),
             generator=generator,
             rounds=options.rounds or (1 if options.quick else 5),
             scale=0.05 if options.quick else 1.0,
@@ -33,13 +30,19 @@ def main() -> int:
         )
         if options.quick:
             bench.note("A quick run: it shows that everything works, its figures mean little.")
-        for name in options.only or CASES:
-            started = time.monotonic()
-            findings.append(CASES[name](bench))
-            print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-        page = report.page(bench, findings, load)
-    _deliver(page, options.write)
+        findings = [_measured(bench, name, options.directory) for name in options.only or CASES]
+    _deliver(report.page(bench, findings, load), options.write)
     return 0 if all(check.holds for each in findings for check in each.checks) else 1
+
+
+def _measured(bench: Bench, name: str, parent: str | None) -> Findings:
+    """One case, in a folder of its own."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=parent, prefix="otel-bridge-bench-") as folder:
+        bench.directory = Path(folder)
+        findings = CASES[name](bench)
+    print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    return findings
 
 
 def _options() -> argparse.Namespace:

@@ -31,6 +31,7 @@ def measure(bench: Bench) -> Findings:
     """Both shapes, between two probes of the disk."""
     rows: list[list[object]] = []
     over: dict[str, float | None] = dict.fromkeys(SHAPES)
+    os.sync()  # what earlier cases wrote is not this one's business
     probes = _fdatasync_ms(bench.directory, bench.count(PROBES))
     if BRIDGE in bench.wanted:
         measured = _shapes(bench)
