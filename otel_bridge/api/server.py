@@ -26,7 +26,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_api(  # noqa: PLR0917 - all six are needed once
+async def serve_api(
     settings: Settings,
     schemas: Schemas,
     status: Status,
