@@ -20,6 +20,7 @@ MARKS = {"COMPLETE": "ok", "FAIL": "FAILED", "ABORT": "aborted", "START": "runni
 
 def main() -> int:
     """Run it; 0 if the lineage of every step arrived."""
+    sys.stdout.reconfigure(line_buffering=True)
     shutil.rmtree(WORK, ignore_errors=True)
     began = time.monotonic()
     with BridgeProcess(WORK) as bridge:
@@ -34,7 +35,9 @@ def main() -> int:
         health = bridge.health()
     print_tree(events)
     seconds = time.monotonic() - began
-    print(f"\n{health['received']['total']} spans and log events received, {len(events)} events delivered in {seconds:.0f} s.")
+    print(
+        f"\n{health['received']['total']} spans and log events received, {len(events)} events delivered in {seconds:.0f} s."
+    )
     print(NEXT)
     return 0
 

@@ -109,7 +109,7 @@ def _destinations(figures: Sums, settings: Settings) -> list[str]:
             found.append(
                 f"{name} missed {one.missed} events that were pruned before it came back. Raise journal.keep_events."
             )
-    if not settings.destinations and figures.events:
+    if not (settings.destinations or figures.destinations) and figures.events:
         found.append(
             "No destination is configured, so events are only kept. Add one to `destinations` (docs/destinations.md)."
         )

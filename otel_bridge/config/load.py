@@ -4,9 +4,9 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,8 +17,6 @@ from otel_bridge.model import ConfigError
 from otel_bridge.namespaces import Namespaces
 from otel_bridge.openlineage import check_custom_facets
 from otel_bridge.settings import Destination, Settings
-
-Checked = TypeVar("Checked")
 
 
 def load(
@@ -71,13 +69,14 @@ def _settings(tree: sources.Tree, environ: Mapping[str, str], cwd: Path) -> Sett
 
 
 @functools.cache
-def _adapter(checked: type[Checked]) -> TypeAdapter[Checked]:
+def _adapter(checked: Hashable) -> TypeAdapter[Any]:
+    """Building one takes longer than using it."""
     return TypeAdapter(checked)
 
 
 def _tree(tree: sources.Tree, found: list[str]) -> Settings | None:
     try:
-        return _adapter(Settings).validate_python(tree)
+        return cast(Settings, _adapter(Settings).validate_python(tree))
     except ValidationError as error:
         found += problems.lines(error, Settings)
         return None

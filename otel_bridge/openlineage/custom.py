@@ -167,7 +167,7 @@ def _schema(facet: CustomFacet) -> dict[str, Any]:
         except (OSError, msgspec.DecodeError) as error:
             raise ValueError(f"the schema can't be read: {error}") from None
     if not isinstance(schema, Mapping):
-        raise ValueError("the schema must be a JSON object")  # noqa: TRY004 - one kind of error for all
+        raise ValueError("the schema must be a JSON object")
     return msgspec.to_builtins(dict(schema))  # type: ignore[no-any-return]
 
 
@@ -194,7 +194,7 @@ def _load_class(facet: CustomFacet) -> Any:
         raise ValueError(f"can't import {facet.python_class}: {error}; write package.module:Class") from None
     expected = getattr(base, f"{ENTITIES[facet.slot]}Facet")
     if not (isinstance(cls, type) and issubclass(cls, expected)):
-        raise ValueError(f"{facet.python_class} must derive from openlineage's {expected.__name__}")  # noqa: TRY004
+        raise ValueError(f"{facet.python_class} must derive from openlineage's {expected.__name__}")
     if unknown := set(facet.fields) - set(inspect.signature(cls).parameters):
         raise ValueError(f"{facet.python_class} takes no {', '.join(sorted(unknown))}")
     return cls

@@ -107,7 +107,7 @@ def _read(kind: type, value: Any) -> Any:
             return kind(value)
         raise ValueError(f"Expected {_FORMATS[kind][1]}")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("Expected a number")  # noqa: TRY004 - msgspec adds the path to a ValueError
+        raise ValueError("Expected a number")
     if kind is Whole and (abs(value) > MAX_WHOLE or value != int(value)):
         raise ValueError("Expected a whole number of at most 64 bits")
     return kind(value)

@@ -83,7 +83,9 @@ class Selection:
             _parse_all(signal, body)
         request = frames.parse(body)
         if signal == "logs":
-            return self._logs(request) if self._concerns_logs(body) else _nothing(frames.count(request))
+            return (
+                self._logs(request, now_ns) if self._concerns_logs(body) else _nothing(frames.count(request))
+            )
         marked = self._marked(body)
         if marked or self._waiting:
             return self._traces(request, marked, now_ns)
@@ -127,12 +129,16 @@ class Selection:
                 self._take_spans(picked, group)
             else:
                 picked.plain.extend(group.items)
+        return self._connected(picked, frames.count(request), now_ns)
+
+    def _connected(self, picked: "_Picked", received: int, now_ns: int) -> Selected:
+        """With the plain spans that connect the picked runs with their parents, as far as they are here."""
         newly = [trace_id for trace_id in picked.unresolved() if self._waiting.wait(trace_id, now_ns)]
         recalled = [span for trace_id in newly for span in self._recent.take(trace_id, now_ns)]
         links = [row for span in recalled if (row := _link(span))]
         plain = self._take_links(picked.plain, links)
         self._recent.add_spans(plain, now_ns)
-        return picked.selected(frames.count(request), links, tuple(recalled), tuple(newly))
+        return picked.selected(received, links, tuple(recalled), tuple(newly))
 
     def _take_spans(self, picked: "_Picked", group: frames.Group) -> None:
         whole = self._marked(group.resource) or self._marked(group.scope)
@@ -174,13 +180,13 @@ class Selection:
                 rest.append(span)
         return rest
 
-    def _logs(self, request: Any) -> Selected:
+    def _logs(self, request: Any, now_ns: int) -> Selected:
         picked = _Picked()
         for group in frames.groups(request):
             for item in group.items:
                 if self._concerns_logs(item):
                     self._take_record(picked, group, item)
-        return picked.selected(frames.count(request))
+        return self._connected(picked, frames.count(request), now_ns)
 
     def _take_record(self, picked: "_Picked", group: frames.Group, item: bytes) -> None:
         message = _parsed(LogRecord, item) if _usable(group) else None
@@ -196,6 +202,12 @@ class Selection:
         else:
             payload = group.wrap(item)
             picked.rows.append(Accepted(Kind.LOG, _log_key(message, name, payload), payload))
+            if (
+                name == convention.EVENT_RUN_START
+                and _PARENT_RUN_ID not in item
+                and (parent := _parent_of(message))
+            ):
+                picked.children.append((message.trace_id, parent))
 
 
 class _Picked:
@@ -291,6 +303,16 @@ def _event_name(message: Any) -> str:
     if name:
         return name
     return next((a.value.string_value for a in message.attributes if a.key == decode.EVENT_NAME), "")
+
+
+def _parent_of(message: Any) -> bytes:
+    """The span above the one that a start event is about, as far as it is given; b"" if it is not."""
+    text = next((a.value.string_value for a in message.attributes if a.key == convention.PARENT_SPAN_ID), "")
+    try:
+        parent = bytes.fromhex(text)
+    except ValueError:
+        return b""
+    return parent if len(parent) == 8 and parent != _NO_SPAN else b""
 
 
 def _log_key(message: Any, name: str, payload: bytes) -> bytes:

@@ -86,7 +86,9 @@ class Child:
             self._process.kill()
             line = ""
         if not line:
-            raise ChildFailed(f"the {self.role} process did not start; the line above says why and what to do.")
+            raise ChildFailed(
+                f"the {self.role} process did not start; the line above says why and what to do."
+            )
         self.facts = json.loads(line)
 
     async def _watch(self) -> None:

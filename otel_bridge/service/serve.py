@@ -40,8 +40,7 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
     with hold(directory):
         prepare(directory)
         async with AsyncExitStack() as stack:
-            deliver = await _child(stack, "deliver", settings, DELIVER_STOP_S)
-            convert = await _child(stack, "convert", settings, CONVERT_STOP_S)
+            deliver, convert = await _children(stack, settings)
             journal = GroupCommit(AcceptedLog.open(directory, settings.journal))
             stack.push_async_callback(journal.close)
             selection = Selection(MARKERS, settings.receive, settings.runs.parent_wait)
@@ -55,11 +54,16 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             log.info("stopping: no new requests; what is not finished stays in the journal")
 
 
-async def _child(stack: AsyncExitStack, role: str, settings: Settings, stop_s: float) -> Child:
-    child = Child(role, settings)
-    await child.start()
-    stack.push_async_callback(child.stop, stop_s)
-    return child
+async def _children(stack: AsyncExitStack, settings: Settings) -> tuple[Child, Child]:
+    """Both workers, started side by side. At the end `convert` stops first, so that what it made is delivered."""
+    deliver, convert = Child("deliver", settings), Child("convert", settings)
+    stack.push_async_callback(deliver.stop, DELIVER_STOP_S)
+    stack.push_async_callback(convert.stop, CONVERT_STOP_S)
+    started = await asyncio.gather(deliver.start(), convert.start(), return_exceptions=True)
+    for error in started:
+        if error is not None:
+            raise error
+    return deliver, convert
 
 
 async def _watch(stop: asyncio.Event, journal: GroupCommit, directory: Path, children: list[Child]) -> None:

@@ -2,7 +2,8 @@
 
 Blocks by language: `sh` runs in a shell of a scratch copy of the checkout's files, `python` runs as a program,
 `yaml` must pass `config check`, `json` must parse. `text` is output or a picture. An `sh` block with `serve` in it
-runs until the bridge listens. `make` targets are looked up in the Makefile; CI runs them.
+runs until the bridge listens. `make` targets are looked up in the Makefile; CI runs them. `console` is the
+Collector's own command line, which tests/e2e/test_collector_docs.py runs with the real binary.
 """
 
 import json
@@ -20,8 +21,13 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-LANGUAGES = {"sh", "python", "yaml", "json", "text"}
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LANGUAGES = {"sh", "python", "yaml", "json", "text", "console"}
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "collector-config/README.md",
+]
 
 
 @dataclass

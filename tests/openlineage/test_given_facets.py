@@ -1,6 +1,6 @@
 """Facets given in OpenLineage's own shape: kept as they are if they conform, left out with a reason otherwise."""
 
-# ruff: noqa: E501 - recorded messages
+
 
 import pytest
 from inline_snapshot import snapshot

@@ -96,6 +96,30 @@ def test_plain_first_within_memory(selection: Selection, json: bool):
     assert sum(s.tally.not_lineage for s in [*plain, selected]) == 1
 
 
+def test_a_start_event_waits_like_its_span(selection: Selection):
+    chain = Chain()
+    parent = chain.child.parent_span_id.hex()
+    start = record(
+        "openlineage.run.start", chain.trace, chain.child.span_id,
+        openlineage__job__name="child", openlineage__parent__span__id=parent,
+    )  # fmt: skip
+    selection.select("traces", traces(chain.lower), 0)
+    started = selection.select("logs", logs(start), S)
+    assert [row.kind for row in started.rows] == [Kind.LOG, Kind.LINK]
+    assert balanced(started)
+    assert links(selection.select("traces", traces(chain.upper), 2 * S)) == chain.links[:1]
+
+
+def test_a_start_event_that_carries_its_parent_does_not_wait(selection: Selection):
+    chain = Chain()
+    start = record(
+        "openlineage.run.start", chain.trace, chain.child.span_id, openlineage__job__name="child",
+        openlineage__parent__span__id=chain.child.parent_span_id.hex(), openlineage__parent__run__id="x",
+    )  # fmt: skip
+    selection.select("logs", logs(start), 0)
+    assert selection.select("traces", traces(chain.lower), S).rows == ()
+
+
 def test_all_in_one_request(selection: Selection):
     chain = Chain()
     other = span(trace_id(), span_id())
