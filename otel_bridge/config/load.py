@@ -1,12 +1,11 @@
 """Trees of configuration into `Settings`, with every problem reported at once."""
 
 import dataclasses
-import functools
 import os
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +16,8 @@ from otel_bridge.model import ConfigError
 from otel_bridge.namespaces import Namespaces
 from otel_bridge.openlineage import check_custom_facets
 from otel_bridge.settings import Destination, Settings
+
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
 
 
 def load(
@@ -68,15 +69,17 @@ def _settings(tree: sources.Tree, environ: Mapping[str, str], cwd: Path) -> Sett
     return dataclasses.replace(settings, destinations=tuple(destinations))
 
 
-@functools.cache
-def _adapter(checked: Hashable) -> TypeAdapter[Any]:
-    """Building one takes longer than using it."""
-    return TypeAdapter(checked)
+def _adapter(checked: type[Any]) -> TypeAdapter[Any]:
+    """Kept, because building one takes longer than using it."""
+    if checked not in _ADAPTERS:
+        _ADAPTERS[checked] = TypeAdapter(checked)
+    return _ADAPTERS[checked]
 
 
 def _tree(tree: sources.Tree, found: list[str]) -> Settings | None:
     try:
-        return cast(Settings, _adapter(Settings).validate_python(tree))
+        settings: Settings = _adapter(Settings).validate_python(tree)
+        return settings
     except ValidationError as error:
         found += problems.lines(error, Settings)
         return None

@@ -51,7 +51,11 @@ def test_example_conforms(facet: Facet) -> None:
 
 
 @pytest.mark.parametrize("facet", [f for f in FACETS if f.build], ids=lambda f: f"{f.slot}.{f.key}")
-@pytest.mark.parametrize("junk", [[[]], {"a": b"\xff"}, b"\x00", float("nan"), object()], ids=["lists", "bytes in a map", "bytes", "not a number", "an object"])
+@pytest.mark.parametrize(
+    "junk",
+    [[[]], {"a": b"\xff"}, b"\x00", float("nan"), object()],
+    ids=["lists", "bytes in a map", "bytes", "not a number", "an object"],
+)
 def test_junk_is_left_out_or_conforms(facet: Facet, junk: object) -> None:
     with contextlib.suppress(LeftOut):
         built = facet.build(dict.fromkeys(facet.values, junk))
