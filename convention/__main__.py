@@ -27,7 +27,9 @@ def constants() -> str:
         "from typing import Final",
         "",
     ]
-    lines += [f'{row["constant"]}: Final = "{row["name"]}"' for row in TABLE["attributes"] + TABLE["log_events"]]
+    for row in TABLE["attributes"] + TABLE["log_events"]:
+        lines.append(f'{row["constant"]}: Final = "{row["name"]}"')
+        lines += [f'{row["constant"]}_{value.upper()}: Final = "{value}"' for value in row.get("values", ())]
     keys = "".join(f'    "{row["name"]}",\n' for row in TABLE["dataset"])
     lines += ["", "DATASET_KEYS: Final = (", keys.rstrip("\n"), ")", ""]
     return "\n".join(lines)
@@ -69,7 +71,14 @@ def filters() -> dict[str, str]:
     """OTTL conditions of the gateway, by the name in their marker comment. A filter drops what it matches."""
     return {
         "lineage filter": " and ".join(f'span.attributes["{name}"] == nil' for name in RUN_OR_SPAN),
-        "lineage log filter": r'not IsMatch(log.event_name, "^openlineage\\.") and log.event_name != "exception"',
+        "lineage log filter": " and ".join(
+            f"({condition})"
+            for condition in (
+                r'not IsMatch(log.event_name, "^openlineage\\.")',
+                'log.event_name != "exception"',
+                r'log.attributes["event.name"] == nil or not IsMatch(log.attributes["event.name"], "^(openlineage\\.|exception$)")',
+            )
+        ),
         "tracing filter": 'span.attributes["openlineage.export"] == "lineage"',
         "lineage sampling": " or ".join(f'attributes["{name}"] != nil' for name in RUN_OR_SPAN),
     }

@@ -27,6 +27,7 @@ from otel_bridge.model import (
     SpanSeen,
     State,
     Transition,
+    Unusable,
     run_id_of,
 )
 from otel_bridge.settings import Runs
@@ -84,6 +85,8 @@ class Assembler:
                 return [DatasetDescribed(evidence, at_ns, dataset, omissions)]
             case JobObserved():
                 return [_described(observation)]
+            case Unusable():
+                return []
 
     def tick(self, now_ns: int) -> list[Transition]:
         """What time brings about: waits that are over, runs that fell silent."""

@@ -8,6 +8,7 @@ from otel_bridge.model import ErrorDetail, EventType, RunChanged, State
 from otel_bridge.settings import Runs
 
 SECOND = 1_000_000_000
+LONGEST_NS = 10 * 366 * 86400 * SECOND
 
 
 def heard(record: Record, at_ns: int, interval_s: float | None, now_ns: int, runs: Runs) -> None:
@@ -33,4 +34,4 @@ def give_up(record: Record, runs: Runs) -> RunChanged | None:
 
 
 def _patience_ns(interval_s: float, runs: Runs) -> int:
-    return int(runs.lost_after * interval_s * SECOND)
+    return min(int(runs.lost_after * interval_s * SECOND), LONGEST_NS)

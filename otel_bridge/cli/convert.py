@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from otel_bridge.cli.options import configured
-from otel_bridge.model import Malformed
+from otel_bridge.model import Malformed, Omission
 from otel_bridge.service.offline import convert_files
 from otel_bridge.settings import Settings
 
@@ -26,7 +26,7 @@ def command(files: tuple[str, ...], signal: Literal["traces", "logs"], settings:
     """
     contents = [(name, _read(name)) for name in files]
     try:
-        for event in convert_files(contents, settings, signal):
+        for event in convert_files(contents, settings, signal, _unusable):
             sys.stdout.buffer.write(event.body + b"\n")
             for omission in event.omissions:
                 click.echo(
@@ -35,6 +35,10 @@ def command(files: tuple[str, ...], signal: Literal["traces", "logs"], settings:
                 )
     except BrokenPipeError:
         sys.stderr.close()
+
+
+def _unusable(omission: Omission) -> None:
+    click.echo(f"no event: {omission.path}: {omission.reason}", err=True)
 
 
 def _read(name: str) -> bytes:

@@ -72,9 +72,10 @@ def _failures(figures: Sums, events: EventReader) -> list[str]:
 def _omissions(figures: Sums, events: EventReader) -> list[str]:
     found = []
     examples = {omission.reason: (seq, omission.path) for seq, omission in events.omissions(limit=1000)}
+    examples |= {omission.reason: (0, omission.path) for omission in events.unusable(limit=1000)}
     for reason, count in sorted(figures.omissions.items(), key=lambda item: -item[1])[:SHOWN]:
         seq, path = examples.get(reason, (0, ""))
-        where = f", lately {path} in event {seq}" if seq else ""
+        where = (f", lately {path}" if path else "") + (f" in event {seq}" if seq else "")
         found.append(
             f"{count} values were left out: {reason}{where}. Correct what emits them (docs/attributes.md)."
         )

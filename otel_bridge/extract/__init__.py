@@ -1,11 +1,9 @@
 """Observations out of spans and log events, one file per dialect. Pure."""
 
-from otel_bridge import convention
-from otel_bridge.extract.dialect import Dialect
+from otel_bridge.extract.dialect import Dialect, connecting
 from otel_bridge.extract.dialects.bridge import Bridge
-from otel_bridge.extract.values import Attributes, run_id
 from otel_bridge.extract.wanted import Wanted
-from otel_bridge.model import LogEvent, Observation, Span, SpanRef, SpanSeen
+from otel_bridge.model import LogEvent, Observation, Span
 from otel_bridge.namespaces import Namespaces
 
 __all__ = ["DIALECTS", "MARKERS", "Dialect", "Wanted", "extract"]
@@ -23,9 +21,4 @@ def extract(item: Span | LogEvent, names: Namespaces, wanted: Wanted = Wanted())
         found = next((d for d in DIALECTS if d.claims_event(item)), None)
         return list(found.extract_event(item, names, wanted)) if found else []
     claimed = next((d for d in DIALECTS if d.claims(item)), None)
-    return list(claimed.extract(item, names, wanted)) if claimed else [_seen(item)]
-
-
-def _seen(span: Span) -> SpanSeen:
-    enclosing = Attributes(span.attributes).read(convention.RUN_ID, run_id)
-    return SpanSeen(SpanRef(span.trace_id, span.span_id, span.parent_span_id), enclosing)
+    return list(claimed.extract(item, names, wanted)) if claimed else [connecting(item)]

@@ -6,8 +6,10 @@ A dialect is one module in `dialects/` (`bridge` is the one to copy), listed in 
 from collections.abc import Iterable
 from typing import Protocol
 
+from otel_bridge import convention
+from otel_bridge.extract.values import Attributes, run_id
 from otel_bridge.extract.wanted import Wanted
-from otel_bridge.model import LogEvent, Observation, Span
+from otel_bridge.model import LogEvent, Observation, Span, SpanRef, SpanSeen
 from otel_bridge.namespaces import Namespaces
 
 
@@ -33,3 +35,9 @@ class Dialect(Protocol):
 
     def extract_event(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> Iterable[Observation]:
         """What a claimed log event says."""
+
+
+def connecting(span: Span) -> SpanSeen:
+    """A span that is no run: it connects the runs below it with those above."""
+    enclosing = Attributes(span.attributes).read(convention.RUN_ID, run_id)
+    return SpanSeen(SpanRef(span.trace_id, span.span_id, span.parent_span_id), enclosing)

@@ -23,7 +23,10 @@ PRUNE_STEPS = 100
 PRUNE_BYTES = 8 * 1024**2
 PRESSURE = 0.9
 REASONS = 200
+NO_EVENT = 0
+UNUSABLE_KEPT = 1000
 READ_BYTES = 16 * 1024**2
+LATEST_NS = 2**63 - 1
 
 _SQL = queries.load("events")
 
@@ -38,7 +41,8 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What one step of conversion brought about. Omissions are those of the events.
+    """What one step of conversion brought about. Omissions are those of the events, and `unusable`: of what
+    gave no event at all.
 
     `cursor` is the last accepted row looked at; `converted` counts the rows after the previous cursor that
     did not fail. `again` names the earlier rows that were converted again, failed or not. `counts` adds to
@@ -46,6 +50,7 @@ class Batch(msgspec.Struct, frozen=True):
     """
 
     events: Sequence[Event] = ()
+    unusable: Sequence[Omission] = ()
     failures: Sequence[Failure] = ()
     converted: int = 0
     cursor: int = 0
@@ -119,6 +124,7 @@ class EventLog:
             return False
         with transaction(self.connection, self.path):
             changes = self._put_events(batch.events, now_ns)
+            changes.update(self._put_unusable(batch.unusable))
             changes.update(self._put_outcomes(batch, now_ns))
             changes.update(batch.counts)
             if records is not None:
@@ -191,6 +197,14 @@ class EventLog:
         self.connection.executemany(_SQL["insert_omission"], omissions)
         changes.update(f"omission:{reason}" for _, _, reason in omissions)
         return changes
+
+    def _put_unusable(self, omissions: Sequence[Omission]) -> Counter[str]:
+        """Kept under no event's number, the latest ones only: nothing else prunes them."""
+        if omissions:
+            rows = [(NO_EVENT, omission.path, omission.reason) for omission in omissions]
+            self.connection.executemany(_SQL["insert_omission"], rows)
+            self.connection.execute(_SQL["delete_unusable"], (UNUSABLE_KEPT,))
+        return Counter(f"omission:{omission.reason}" for omission in omissions)
 
     def _put_outcomes(self, batch: Batch, now_ns: int) -> Counter[str]:
         """Failures, rows converted again, and the cursor; returns the changes of `converted` and `failed`."""
@@ -359,6 +373,10 @@ class EventReader(Reader):
         rows = self._rows(_SQL["omissions"], (after, limit))
         return [(seq, Omission(path, reason)) for seq, path, reason in rows]
 
+    def unusable(self, limit: int = 100) -> list[Omission]:
+        """Why spans and log events that were meant as lineage gave no event, latest first."""
+        return [Omission(path, reason) for _, path, reason in self._rows(_SQL["unusable"], (limit,))]
+
     def failures(self, limit: int = 100) -> list[Failure]:
         """Accepted rows that could not be converted, latest first."""
         return [Failure(*row) for row in self._rows(_SQL["failures"], (limit,))]
@@ -395,7 +413,7 @@ def converted_up_to(directory: Path) -> int:
 
 
 def _any(batch: Batch) -> bool:
-    return bool(batch.events or batch.failures or batch.again or batch.counts)
+    return bool(batch.events or batch.unusable or batch.failures or batch.again or batch.counts)
 
 
 def _values(seq: int, event: Event, now_ns: int) -> tuple[Any, ...]:
@@ -404,7 +422,7 @@ def _values(seq: int, event: Event, now_ns: int) -> tuple[Any, ...]:
         event.type,
         event.key,
         event.parent_key,
-        event.event_time_ns,
+        min(event.event_time_ns, LATEST_NS),
         now_ns,
         event.job_namespace,
         event.job_name,

@@ -34,6 +34,7 @@ from otel_bridge.model.lineage import (
     SpanRef,
     SpanSeen,
     State,
+    Unusable,
 )
 from otel_bridge.model.runs import DatasetDescribed, EventType, JobDescribed, Run, RunChanged, Transition
 from otel_bridge.model.spans import LogEvent, Resource, Scope, Span, SpanEvent, SpanLink, Status, Value
@@ -84,6 +85,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unsupported",
+    "Unusable",
     "Value",
     "run_id_of",
 ]

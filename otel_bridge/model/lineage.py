@@ -158,4 +158,11 @@ class JobObserved(msgspec.Struct, frozen=True, tag="job"):
     omissions: tuple[Omission, ...] = ()
 
 
-Observation = RunObserved | Heartbeat | ErrorObserved | SpanSeen | DatasetObserved | JobObserved
+class Unusable(msgspec.Struct, frozen=True, tag="unusable"):
+    """A span or log event that was meant as lineage and says nothing that can be used: no event tells why."""
+
+    evidence: Evidence
+    omissions: tuple[Omission, ...]
+
+
+Observation = RunObserved | Heartbeat | ErrorObserved | SpanSeen | DatasetObserved | JobObserved | Unusable

@@ -32,6 +32,8 @@ ESCAPE = b"\\u"
 
 _JOB_NAME = convention.JOB_NAME.encode()
 _RUN_ID = convention.RUN_ID.encode()
+_EXPORT = convention.EXPORT.encode()
+_RUN, _CONNECTING = b"S", b"C"
 _PARENT_RUN_ID = convention.PARENT_RUN_ID.encode()
 _IN_A_SPAN = {convention.EVENT_RUN_START, convention.EVENT_RUN_HEARTBEAT}
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
@@ -155,13 +157,18 @@ class Selection:
         elif fault := _span_fault(message):
             picked.rejected[fault] += 1
         else:
-            key = message.trace_id + message.span_id
-            picked.rows.append(Accepted(Kind.SPAN, key + b"S", group.wrap(item)))
-            self._note_parent(picked, message, item)
+            run = self._is_run(message, item)
+            key = message.trace_id + message.span_id + (_RUN if run else _CONNECTING)
+            picked.rows.append(Accepted(Kind.SPAN, key, group.wrap(item)))
+            self._note_parent(picked, message, item, run)
 
-    def _note_parent(self, picked: "_Picked", message: Any, item: bytes) -> None:
+    def _is_run(self, message: Any, item: bytes) -> bool:
+        """Whether this may be a run. An incomplete copy of its span must not keep the whole one out."""
+        named = _JOB_NAME in item or any(marker in item for marker in self._others)
+        return named and not (_EXPORT in item and _partial(message))
+
+    def _note_parent(self, picked: "_Picked", message: Any, item: bytes, run: bool) -> None:
         """A run whose parent is only known by its span id has to be connected by the spans between."""
-        run = _JOB_NAME in item or any(marker in item for marker in self._others)
         if run or _RUN_ID in item:
             picked.ends.add(message.trace_id + message.span_id)
         if run and any(message.parent_span_id) and _PARENT_RUN_ID not in item:
@@ -254,6 +261,13 @@ def _parse_all(signal: Signal, body: bytes) -> None:
         (LogsData if signal == "logs" else TracesData).FromString(body)
     except DecodeError:
         raise Malformed("the body is not an OTLP protobuf message; check what the exporter sends") from None
+
+
+def _partial(message: Any) -> bool:
+    return any(
+        a.key == convention.EXPORT and a.value.string_value == convention.EXPORT_PARTIAL
+        for a in message.attributes
+    )
 
 
 def _parsed(message_class: Any, item: bytes) -> Any:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from otel_bridge.assemble import Assembler, Records
 from otel_bridge.extract import Wanted, extract
-from otel_bridge.model import BridgeError, Event, Kind, LogEvent, Omission, Span, Transition
+from otel_bridge.model import BridgeError, Event, Kind, LogEvent, Omission, Span, Transition, Unusable
 from otel_bridge.namespaces import Namespaces
 from otel_bridge.openlineage import EventBuilder
 from otel_bridge.receive.decode import log_event, span
@@ -30,6 +30,7 @@ class Conversion:
         self._wanted = Wanted.of(settings.facets)
         self._assembler = Assembler(records, settings.runs)
         self._builder = EventBuilder(settings)
+        self._unusable: list[Omission] = []
 
     @property
     def counts(self) -> Counter[str]:
@@ -46,19 +47,35 @@ class Conversion:
         try:
             observed = extract(decode(kind, payload), self._names, self._wanted)
             transitions = [t for o in observed for t in self._assembler.observe(o, now_ns)]
-            return self._build(transitions)
+            events = self._build(transitions)
+            self._unusable += [said for o in observed if isinstance(o, Unusable) for said in o.omissions]
+            return events
         except BridgeError:
             raise
         except Exception:  # noqa: BLE001 - whatever the bug is, the span must not be lost
             raise ConversionFailed(traceback.format_exc()) from None
 
     def tick(self, now_ns: int) -> list[Event]:
-        """Events that time brings about: children that waited long enough, lost runs."""
-        return self._build(self._assembler.tick(now_ns))
+        """Events that time brings about: children that waited long enough, lost runs.
+
+        Raises:
+            ConversionFailed, BridgeError: as `feed`.
+        """
+        try:
+            return self._build(self._assembler.tick(now_ns))
+        except BridgeError:
+            raise
+        except Exception:  # noqa: BLE001 - as above
+            raise ConversionFailed(traceback.format_exc()) from None
 
     def drain(self) -> list[Event]:
         """Events of everything that still waits, at the end of an offline input."""
         return self._build(self._assembler.drain())
+
+    def take_unusable(self) -> list[Omission]:
+        """Why spans and log events that were meant as lineage gave no event, since this was asked last."""
+        taken, self._unusable = self._unusable, []
+        return taken
 
     def _build(self, transitions: Iterable[Transition]) -> list[Event]:
         """START and terminal event of one span leave out the same values: that is said, and counted, once."""

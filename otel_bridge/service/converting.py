@@ -6,13 +6,16 @@ rows are converted again.
 
 import select
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import structlog
+from msgspec.structs import replace
 
+from otel_bridge.assemble import Record
 from otel_bridge.journal import (
     AcceptedReader,
     AcceptedRow,
@@ -22,7 +25,7 @@ from otel_bridge.journal import (
     SqliteRecords,
     delivered_by_all,
 )
-from otel_bridge.model import JournalError, Unavailable
+from otel_bridge.model import BridgeError, Event, JournalError, Unavailable
 from otel_bridge.service.conversion import Conversion, ConversionFailed
 from otel_bridge.settings import Settings
 
@@ -30,6 +33,8 @@ BATCH_ROWS = 500
 POLL_S = 0.02
 TROUBLE_PAUSE_S = 1.0
 PRUNE_EVERY_S = 5.0
+PRUNE_EVERY_WHEN_FULL_S = 0.5
+POSTPONED_S = 3600.0
 STOP_WITHIN_S = 5.0
 
 log = structlog.get_logger()
@@ -47,6 +52,7 @@ class Converter:
         self._accepted = AcceptedReader(self._directory)
         self._counted: Counter[str] = Counter()
         self._pruned_s = 0.0
+        self._was_full = False
 
     def step(self, now_ns: int) -> bool:
         """Convert one batch; False if there was nothing to do.
@@ -55,7 +61,7 @@ class Converter:
             JournalError, Unavailable: the batch could not be written and this object is of no further use.
         """
         self._prune(now_ns)
-        if self._log.full:
+        if self._stands_still():
             return False
         again = self._accepted.read_seqs(self._log.claim_again(BATCH_ROWS))
         rows = self._accepted.read(self._log.cursor, BATCH_ROWS)
@@ -63,41 +69,81 @@ class Converter:
             return self._convert(again, rows, now_ns)
         except ConversionFailed:
             self._discard()
-            return self._one_by_one(again, rows, now_ns)
+            self._one_by_one(again, rows, now_ns)
+            self._overdue_one_by_one(now_ns)
+            return True
 
     def close(self) -> None:
         """Close the files."""
         self._accepted.close()
         self._log.close()
 
-    def _convert(self, again: Sequence[AcceptedRow], rows: Sequence[AcceptedRow], now_ns: int) -> bool:
+    def _convert(
+        self, again: Sequence[AcceptedRow], rows: Sequence[AcceptedRow], now_ns: int, tick: bool = True
+    ) -> bool:
         events = [e for row in (*again, *rows) for e in self._conversion.feed(row.kind, row.payload, now_ns)]
-        events += self._conversion.tick(now_ns)
+        events += self._conversion.tick(now_ns) if tick else []
+        return self._commit(events, again, rows, now_ns)
+
+    def _commit(
+        self, events: list[Event], again: Sequence[AcceptedRow], rows: Sequence[AcceptedRow], now_ns: int
+    ) -> bool:
+        """Write it; whatever can't be stored although the disk is well is a failed conversion too."""
         cursor = rows[-1].seq if rows else self._log.cursor
         repeated = [row.seq for row in again]
-        batch = Batch(events=events, converted=len(rows), cursor=cursor, again=repeated, counts=self._news())
-        return self._log.commit(batch, self._records, now_ns)
+        batch = Batch(
+            events=events,
+            unusable=self._conversion.take_unusable(),
+            converted=len(rows),
+            cursor=cursor,
+            again=repeated,
+            counts=self._news(),
+        )
+        try:
+            return self._log.commit(batch, self._records, now_ns)
+        except BridgeError:
+            raise
+        except Exception:  # noqa: BLE001 - no single span may stop the others
+            raise ConversionFailed(traceback.format_exc()) from None
 
-    def _one_by_one(self, again: Sequence[AcceptedRow], rows: Sequence[AcceptedRow], now_ns: int) -> bool:
+    def _one_by_one(self, again: Sequence[AcceptedRow], rows: Sequence[AcceptedRow], now_ns: int) -> None:
         """A row fails: each gets a transaction of its own, so that half of its work is nowhere left behind."""
         for row in (*again, *rows):
             known = row.seq <= self._log.cursor
             try:
-                self._convert([row] if known else [], [] if known else [row], now_ns)
+                self._convert([row] if known else [], [] if known else [row], now_ns, tick=False)
             except ConversionFailed as error:
                 self._discard()
                 self._fail(row, error, now_ns)
-        return True
+
+    def _overdue_one_by_one(self, now_ns: int) -> None:
+        """Runs whose wait is over, each in a transaction of its own; one that fails is looked at in an hour."""
+        while (due_ns := self._records.next_due()) is not None and due_ns <= now_ns:
+            try:
+                self._commit(self._conversion.tick(due_ns), [], [], now_ns)
+            except ConversionFailed as error:
+                self._discard()
+                self._postpone(due_ns, error, now_ns)
+
+    def _postpone(self, due_ns: int, error: ConversionFailed, now_ns: int) -> None:
+        for record in self._records.due(due_ns):
+            log.error(
+                "an overdue run could not be converted; it is tried again in an hour",
+                trace_id=record.trace_id, span_id=record.span_id, traceback=str(error),
+            )  # fmt: skip
+            self._records.put(_postponed(record, now_ns + int(POSTPONED_S * 1e9)))
+        self._log.commit(Batch(counts={"assembly:overdue_failed": 1}), self._records, now_ns)
 
     def _fail(self, row: AcceptedRow, error: ConversionFailed, now_ns: int) -> None:
         log.error("a span could not be converted; it is kept", seq=row.seq, traceback=str(error))
         repeated = [row.seq] if row.seq <= self._log.cursor else []
-        failure = Failure(row.seq, "conversion_error", str(error))
+        failure = Failure(row.seq, "conversion_error", str(error).encode("utf-8", "replace").decode())
         cursor = max(row.seq, self._log.cursor)
         self._log.commit(Batch(failures=[failure], cursor=cursor, again=repeated), self._records, now_ns)
 
     def _discard(self) -> None:
         self._records.discard()
+        self._conversion.take_unusable()
         self._counted = Counter(self._conversion.counts)
 
     def _news(self) -> dict[str, int]:
@@ -108,10 +154,27 @@ class Converter:
         return news
 
     def _prune(self, now_ns: int) -> None:
-        if now_ns / 1e9 - self._pruned_s >= PRUNE_EVERY_S:
+        every_s = PRUNE_EVERY_WHEN_FULL_S if self._log.full else PRUNE_EVERY_S
+        if now_ns / 1e9 - self._pruned_s >= every_s:
             self._pruned_s = now_ns / 1e9
             names = [d.name for d in self._settings.destinations]
             self._log.prune(delivered_by_all(self._directory, names), now_ns)
+
+    def _stands_still(self) -> bool:
+        """At the limit spans wait in `accepted.db`, which in its turn refuses when it is full."""
+        full = self._log.full
+        if full and not self._was_full:
+            log.warning(
+                "conversion stands still: events are at journal.max_events and a destination has not passed them"
+            )
+        self._was_full = full
+        return full
+
+
+def _postponed(record: Record, until_ns: int) -> Record:
+    if record.until_ns is None:
+        return replace(record, lost_at_ns=until_ns)
+    return replace(record, until_ns=until_ns)
 
 
 def run(settings: Settings, stdin: BinaryIO, ready: Callable[..., None]) -> None:

@@ -1,11 +1,11 @@
 """`otel-bridge convert`: files of OTLP into OpenLineage, deterministically, by the same code as `serve`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 from otel_bridge.assemble import MemoryRecords
 from otel_bridge.extract import MARKERS
-from otel_bridge.model import Accepted, Event, Malformed
+from otel_bridge.model import Accepted, Event, Malformed, Omission
 from otel_bridge.receive import Selection, transcode
 from otel_bridge.service.conversion import Conversion
 from otel_bridge.settings import Settings
@@ -14,13 +14,16 @@ Signal = Literal["traces", "logs"]
 
 
 def convert_files(
-    contents: Iterable[tuple[str, bytes]], settings: Settings, signal: Signal = "traces"
+    contents: Iterable[tuple[str, bytes]],
+    settings: Settings,
+    signal: Signal = "traces",
+    on_unusable: Callable[[Omission], object] = lambda _: None,
 ) -> Iterator[Event]:
     """Events of some files, given as (name, content), which together are one input.
 
     A content is OTLP/JSON, one request a line or one in all, or one binary request of the given signal. Time
     stands still while the input is read, so that the result depends on nothing else; runs that wait for a parent
-    are resolved at the end.
+    are resolved at the end. `on_unusable` hears of what gives no event although it was meant as lineage.
 
     Raises:
         Malformed: naming the file and the line that are not OTLP.
@@ -31,6 +34,8 @@ def convert_files(
         if row.key not in seen:
             seen.add(row.key)
             yield from conversion.feed(row.kind, row.payload, 0)
+            for omission in conversion.take_unusable():
+                on_unusable(omission)
     yield from conversion.drain()
 
 

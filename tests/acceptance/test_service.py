@@ -84,6 +84,19 @@ def test_sums_of_health(bridge: BridgeProcess) -> None:
         assert (one["delivered"], one["waiting"], one["dead"]) == (2, 0, 0)
 
 
+def test_what_can_not_be_used_is_counted_and_explained(bridge: BridgeProcess) -> None:
+    exporter = Exporter(bridge.endpoints.http)
+    exporter.logs(record("openlineage.job", openlineage__job__name=["a list"]))
+    bridge.wait(lambda: bridge.health()["omissions"], "the omission")
+    assert bridge.health()["conversion"]["converted"] == 1
+    doctor = [sys.executable, "-m", "otel_bridge", "doctor", "--data-dir", str(bridge.data_dir)]
+    said = subprocess.run(doctor, capture_output=True, text=True, timeout=60)
+    assert said.returncode == 1
+    assert (
+        "expected text, got a list, lately openlineage.job.name (log event `openlineage.job`" in said.stdout
+    )
+
+
 def test_live_start_is_seen_before_the_span_ends(bridge: BridgeProcess, lineage_sink: Sink) -> None:
     exporter, trace, own = Exporter(bridge.endpoints.http), trace_id(), span_id()
     exporter.logs(record("openlineage.run.start", trace, own, openlineage__job__name="live"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.otlp import span, span_id, trace_id, traces
+from tests.otlp import logs, record, span, span_id, trace_id, traces
 
 GOLDEN = Path(__file__).parents[1] / "golden/bridge"
 
@@ -54,6 +54,16 @@ def test_convert_says_what_it_left_out(tmp_path: Path) -> None:
     ):
         assert path in said
     assert len(said.splitlines()) == len(set(said.splitlines()))
+
+
+def test_convert_says_what_gave_no_event(tmp_path: Path) -> None:
+    unusable = [record("openlineage.job"), record("openlineage.dataset", openlineage__dataset={"name": "x"})]
+    (tmp_path / "logs.bin").write_bytes(logs(*unusable))
+    done = run("convert", "--signal", "logs", "logs.bin", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"")
+    first, second = done.stderr.decode().splitlines()
+    assert "openlineage.job.name (log event `openlineage.job` of service shop): a job needs a name" in first
+    assert "openlineage.dataset.namespace (log event" in second
 
 
 @pytest.mark.parametrize(

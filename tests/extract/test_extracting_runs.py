@@ -30,6 +30,7 @@ from otel_bridge.model import (
     SpanSeen,
     State,
     Status,
+    Unusable,
     run_id_of,
 )
 from otel_bridge.namespaces import Namespaces
@@ -92,10 +93,21 @@ class TestRuns:
         assert extract(plain, NAMES) == [SpanSeen(SpanRef(TRACE, SPAN, ABOVE), OWN)]
         assert extract(Span(TRACE, SPAN), NAMES) == [SpanSeen(SpanRef(TRACE, SPAN))]
 
-    @pytest.mark.parametrize("name", ["", "  ", [], None])
+    @pytest.mark.parametrize("name", ["", None])
     def test_a_job_name_that_is_none_makes_no_run(self, name):
         (found,) = extract(span({"openlineage.job.name": name}), NAMES)
         assert isinstance(found, SpanSeen)
+
+    @pytest.mark.parametrize("name", ["  ", [], {}, b"load"])
+    def test_a_job_name_that_can_t_be_read_makes_no_run_and_is_reported(self, name):
+        unread = span({"openlineage.job.name": name}, resource={"service.name": "shop"}, name="step")
+        seen, why = extract(unread, NAMES)
+        assert isinstance(seen, SpanSeen)
+        assert list(omitted(why)) == ["openlineage.job.name (span `step` of service shop)"]
+
+    def test_a_cut_copy_of_the_span_only_connects(self):
+        cut = {"openlineage.run.id": OWN, "openlineage.inputs": '[{"names', "openlineage.export": "partial"}
+        assert extract(span(cut), NAMES) == [SpanSeen(SpanRef(TRACE, SPAN), OWN)]
 
     def test_its_own_run_id_in_canonical_form(self):
         assert read({"openlineage.run.id": f"{{{OWN.upper()}}}"}).run_id == OWN
@@ -388,7 +400,8 @@ class TestLogEvents:
     @pytest.mark.parametrize("seconds", [None, 0, -1, "soon", float("nan"), float("inf"), 10**12])
     def test_a_heartbeat_without_promise_says_nothing(self, seconds):
         beat = event("openlineage.run.heartbeat", {"openlineage.heartbeat.interval": seconds})
-        assert extract(beat, NAMES) == []
+        (why,) = extract(beat, NAMES)
+        assert isinstance(why, Unusable)
 
     def test_exception(self):
         attributes = {"exception.type": "KeyError", "exception.message": "'x'"}
@@ -415,12 +428,21 @@ class TestLogEvents:
             event("openlineage.run.start", JOB, span_id=""),
             event("openlineage.run.start"),
             event("openlineage.job"),
+            event("openlineage.job", {"openlineage.job.name": ["load"]}),
+            event("openlineage.dataset"),
             event("openlineage.dataset", {"openlineage.dataset": "nothing"}),
-            event("exception"),
-            event("something.else", JOB),
+            event("openlineage.dataset", {"openlineage.dataset": {"name": "orders"}}),
         ],
     )
-    def test_what_says_nothing(self, told):
+    def test_what_can_t_be_used_is_reported(self, told):
+        (why,) = extract(told, NAMES)
+        assert isinstance(why, Unusable)
+        assert why.evidence == Evidence(TRACE, told.span_id, "bridge.unusable")
+        assert all(o.reason and f"(log event `{told.name}`" in o.path for o in why.omissions)
+        assert why.omissions
+
+    @pytest.mark.parametrize("told", [event("exception"), event("something.else", JOB)])
+    def test_what_is_not_about_lineage(self, told):
         assert extract(told, NAMES) == []
 
 

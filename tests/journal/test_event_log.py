@@ -201,6 +201,19 @@ def test_a_wish_that_makes_no_sense_is_answered(tmp_path, events):
     assert [outcome(tmp_path, "events", wish) for wish in strange] == ["not understood", "not understood"]
 
 
+def test_what_gave_no_event_is_counted_and_the_latest_kept(tmp_path, events, monkeypatch):
+    monkeypatch.setattr("otel_bridge.journal.events.UNUSABLE_KEPT", 2)
+    for n in range(4):
+        events.commit(Batch(unusable=[Omission(f"job.name {n}", "a job needs a name")]), None, 1)
+    events.commit(Batch(events=[event(omissions=(Omission("a", "b"),))]), None, 2)
+    reader = EventReader(tmp_path)
+    assert [o.path for o in reader.unusable()] == ["job.name 3", "job.name 2"]
+    assert reader.omissions() == [(1, Omission("a", "b"))]
+    assert sums(tmp_path).omissions == {"a job needs a name": 4, "b": 1}
+    events.prune(1, 2)
+    assert len(reader.unusable()) == 2
+
+
 def test_different_texts_of_omissions_are_bounded(tmp_path, events):
     for i in range(3):
         texts = (Omission("p", f"reason {i} {j}") for j in range(150))

@@ -70,6 +70,17 @@ def test_the_key_is_the_same_for_every_copy(selection: Selection):
     assert first.key == again.key == trace + own + b"S"
 
 
+@pytest.mark.parametrize(
+    "cut", [{"job": "load", "openlineage__export": "partial"}, {"openlineage__run__id": "x"}]
+)
+def test_a_copy_that_was_cut_does_not_keep_the_whole_one_out(selection: Selection, cut: dict):
+    trace, own = trace_id(), span_id()
+    (first,) = selection.select("traces", traces(span(trace, own, **cut)), 0).rows
+    whole = span(trace, own, job="load", openlineage__export="lineage")
+    (second,) = selection.select("traces", traces(whole), 0).rows
+    assert first.key != second.key == trace + own + b"S"
+
+
 def test_child_first_then_plain_then_parent(selection: Selection):
     chain = Chain()
     assert names(selection.select("traces", traces(chain.child), 0)) == ["child"]

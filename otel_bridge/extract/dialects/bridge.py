@@ -1,7 +1,7 @@
 """The bridge's own dialect: the attribute convention of convention/attributes.yaml.
 
 A span is a run if it has `openlineage.job.name`. Log events carry what can't wait for the end of the span
-(start, heartbeat), exceptions, and static metadata.
+(start, heartbeat), exceptions, and static metadata. What can't be used at all is reported as `Unusable`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from otel_bridge import convention
 from otel_bridge.extract.datasets import read_dataset, read_datasets, read_facets
+from otel_bridge.extract.dialect import connecting
 from otel_bridge.extract.failures import ended, exception, state
 from otel_bridge.extract.source_code import source_code
 from otel_bridge.extract.values import Attributes, interval, listing, mapping, run_id, span_id, tags, text
@@ -25,11 +26,13 @@ from otel_bridge.model import (
     JobRef,
     LogEvent,
     Observation,
+    Omission,
     Phase,
     RunObserved,
     RunRef,
     Span,
     SpanRef,
+    Unusable,
     Value,
     run_id_of,
 )
@@ -67,12 +70,18 @@ class Bridge:
     markers = (b"openlineage.",)
 
     def claims(self, span: Span) -> bool:
-        """A run has a job name."""
-        return _job_name(span.attributes) is not None
+        """A run has a job name, and is not the cut copy of a whole one."""
+        said = span.attributes
+        partial = said.get(convention.EXPORT) == convention.EXPORT_PARTIAL
+        return said.get(convention.JOB_NAME) not in (None, "") and not partial
 
     def extract(self, span: Span, names: Namespaces, wanted: Wanted) -> Iterator[Observation]:
-        """The finished run of this span."""
+        """The finished run of this span; if its job's name can't be read, the span only connects others."""
         attributes = Attributes(span.attributes)
+        if attributes.read(convention.JOB_NAME, text) is None:
+            yield connecting(span)
+            yield self._unusable(span, attributes)
+            return
         result, error = ended(span, attributes.read(convention.RUN_STATE, state))
         ref = SpanRef(span.trace_id, span.span_id, span.parent_span_id)
         reading = _Reading(span, attributes, names, wanted)
@@ -84,14 +93,15 @@ class Bridge:
         return event.name in self._events
 
     def extract_event(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> Iterable[Observation]:
-        """At most one observation: none if what the event is about can't be read."""
+        """One observation, but none of an exception without words: it need not be about lineage."""
         observed = self._events[event.name](self, event, names, wanted)
         return () if observed is None else (observed,)
 
-    def _start(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> RunObserved | None:
-        if not event.span_id or _job_name(event.attributes) is None:
-            return None
+    def _start(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> Observation:
         attributes = Attributes(event.attributes)
+        if attributes.read(convention.JOB_NAME, text) is None or not event.span_id:
+            missing = "a run needs a job and the ids of its span"
+            return self._unusable(event, attributes, convention.JOB_NAME, missing)
         above = attributes.read(convention.PARENT_SPAN_ID, span_id) or ""
         seconds = attributes.read(convention.HEARTBEAT_INTERVAL, interval)
         ref = SpanRef(event.trace_id, event.span_id, above)
@@ -99,35 +109,49 @@ class Bridge:
         run = reading.run(self._evidence(event, "start"), Phase.START, ref, event.time_ns)
         return replace(run, heartbeat_s=seconds)
 
-    def _heartbeat(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> Heartbeat | None:
+    def _heartbeat(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> Observation:
         attributes = Attributes(event.attributes)
         seconds = attributes.read(convention.HEARTBEAT_INTERVAL, interval)
-        if not event.span_id or seconds is None:
-            return None
+        if seconds is None or not event.span_id:
+            missing = "a heartbeat needs the ids of its run's span and the seconds until the next one"
+            return self._unusable(event, attributes, convention.HEARTBEAT_INTERVAL, missing)
         ref = SpanRef(event.trace_id, event.span_id)
         run = attributes.read(convention.RUN_ID, run_id) or run_id_of(event.trace_id, event.span_id)
         return Heartbeat(self._evidence(event, "heartbeat"), ref, run, event.time_ns, seconds)
 
     def _exception(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> ErrorObserved | None:
         error = exception(event.attributes, event.resource)
-        if not event.span_id or error is None:
+        if error is None or not event.span_id:
             return None
         return ErrorObserved(self._evidence(event, EXCEPTION), SpanRef(event.trace_id, event.span_id), error)
 
-    def _dataset(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> DatasetObserved | None:
+    def _dataset(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> Observation:
         attributes = Attributes({convention.DATASET: event.body} | event.attributes)
         dataset = read_dataset(attributes, convention.DATASET, wanted.dataset)
         if dataset is None:
-            return None
+            return self._unusable(event, attributes, convention.DATASET, "the event describes no dataset")
         evidence = self._evidence(event, "dataset")
         return DatasetObserved(evidence, event.time_ns, dataset, tuple(attributes.omissions))
 
-    def _job(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> JobObserved | None:
-        if _job_name(event.attributes) is None:
-            return None
-        return _Reading(event, Attributes(event.attributes), names, wanted).static_job(
-            self._evidence(event, "job"), event.time_ns
-        )
+    def _job(self, event: LogEvent, names: Namespaces, wanted: Wanted) -> Observation:
+        attributes = Attributes(event.attributes)
+        if attributes.read(convention.JOB_NAME, text) is None:
+            return self._unusable(event, attributes, convention.JOB_NAME, "a job needs a name")
+        reading = _Reading(event, attributes, names, wanted)
+        return reading.static_job(self._evidence(event, "job"), event.time_ns)
+
+    def _unusable(
+        self, item: Span | LogEvent, attributes: Attributes, path: str = "", missing: str = ""
+    ) -> Unusable:
+        """Why nothing comes of it: what could not be read, or else what is `missing` at `path`.
+
+        No event leads back to the producer, so the path does.
+        """
+        found = attributes.omissions or [Omission(path, missing)]
+        service = item.resource.attributes.get("service.name", "without a name")
+        where = f"{'span' if isinstance(item, Span) else 'log event'} `{item.name}` of service {service}"
+        omissions = tuple(Omission(f"{o.path} ({where})", o.reason) for o in found)
+        return Unusable(self._evidence(item, "unusable"), omissions)
 
     def _evidence(self, item: Span | LogEvent, rule: str) -> Evidence:
         return Evidence(item.trace_id, item.span_id, f"{self.name}.{rule}")
@@ -194,7 +218,7 @@ class _Reading:
         namespace = self._names.given(given) if given else self._names.of(self._item.resource)
         if namespace.warning:
             self._attributes.omit(convention.JOB_NAMESPACE, namespace.warning)
-        return JobRef(namespace.value, _job_name(self._item.attributes) or "")
+        return JobRef(namespace.value, self._attributes.read(convention.JOB_NAME, text) or "")
 
     def _relative(self, role: str, run: str, namespace: str, name: str) -> RunRef | None:
         """The carried parent or root: all three attributes or nothing."""
@@ -235,8 +259,3 @@ class _Reading:
         if isinstance(item, Span) and item.links:
             trace["links"] = [{"traceId": link.trace_id, "spanId": link.span_id} for link in item.links]
         return trace
-
-
-def _job_name(attributes: Mapping[str, Value]) -> str | None:
-    """The job's name; a span without one that can be read is no run."""
-    return Attributes(attributes).read(convention.JOB_NAME, text)

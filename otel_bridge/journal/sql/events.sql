@@ -76,8 +76,18 @@ SELECT seq, made_ns, length(body) FROM events WHERE seq <= ? ORDER BY seq LIMIT 
 DELETE FROM events WHERE seq <= ?;
 
 -- name: delete_omissions
--- Forget what was left out of events that are forgotten.
-DELETE FROM omissions WHERE event_seq <= ?;
+-- Forget what was left out of events that are forgotten; under 0 is what gave no event.
+DELETE FROM omissions WHERE event_seq BETWEEN 1 AND ?;
+
+-- name: delete_unusable
+-- Of what gave no event keep the latest.
+DELETE FROM omissions WHERE event_seq = 0 AND rowid NOT IN (
+    SELECT rowid FROM omissions WHERE event_seq = 0 ORDER BY rowid DESC LIMIT ?
+);
+
+-- name: unusable
+-- What gave no event, the latest first.
+SELECT event_seq, path, reason FROM omissions WHERE event_seq = 0 ORDER BY rowid DESC LIMIT ?;
 
 -- name: old_failures
 -- Failures whose span is no longer kept.
