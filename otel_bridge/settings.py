@@ -42,11 +42,15 @@ class Duration(float):
 
     __slots__ = ()
     UNITS: ClassVar[dict[str, float]] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+    LONGEST_S: ClassVar[float] = 36500 * 86400  # a date so far ahead still fits 64 bits of nanoseconds
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `10s` and the like; ValueError with the accepted spellings otherwise."""
-        return cls(_scaled(text, cls.UNITS, "a duration such as 250ms, 10s, 5m, 12h or 7d"))
+        seconds = _scaled(text, cls.UNITS, "a duration such as 250ms, 10s, 5m, 12h or 7d")
+        if seconds > cls.LONGEST_S:
+            raise ValueError(f"{text!r} is too long: at most 36500d")
+        return cls(seconds)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -86,7 +90,7 @@ def _scaled(text: str, units: Mapping[str, float], expected: str) -> float:
     except (KeyError, ValueError):
         raise ValueError(f"{text!r} is not {expected}") from None
     if not 0 <= value < float("inf"):
-        raise ValueError(f"{text!r} is not {expected}: it must not be negative")
+        raise ValueError(f"{text!r} is not {expected}: it must be finite and not negative")
     return value
 
 
@@ -248,12 +252,12 @@ class Journal:
     keep_events: Duration = Duration(7 * 86400)
     """How long delivered events are kept, for `otel-bridge events` and `replay`."""
     keep_runs: Duration = Duration(30 * 86400)
-    """How long a finished run is remembered, so that no replay gives it a second terminal event."""
+    """How long a finished run is remembered, so that converting again gives it no second terminal event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Namespace:
-    """Where job namespaces come from (design invariant 6). Dataset namespaces are never touched."""
+    """Where job namespaces come from. Dataset namespaces are never touched."""
 
     __pydantic_config__ = STRICT
 
@@ -282,7 +286,7 @@ class Runs:
     __pydantic_config__ = STRICT
 
     parent_wait: Duration = Duration(10)
-    """How long a run whose parent did not arrive yet waits for it (docs/adr/0003)."""
+    """How long a run whose parent did not arrive yet waits for it (docs/adr/0003-late-parents.md)."""
     lost_after: int = 3
     """Silent heartbeat intervals after which a run is lost."""
     lost_state: Literal["ABORT", "FAIL", "NONE"] = "ABORT"
@@ -294,7 +298,7 @@ Slot = Literal["run", "job", "dataset", "input", "output"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomFacet:
-    """A facet of the user's own. Either `class`, or `fields` with an optional `schema`."""
+    """A facet of the user's own. Either `python_class`, or `fields` with an optional `schema`."""
 
     __pydantic_config__ = STRICT
 
@@ -357,6 +361,7 @@ class Settings:
     namespace: Namespace = field(default_factory=Namespace)
     runs: Runs = field(default_factory=Runs)
     facets: tuple[CustomFacet, ...] = ()
+    """Facets of your own; see docs/facets.md."""
     trace: Trace = field(default_factory=Trace)
     log: Log = field(default_factory=Log)
     producer: str = "https://github.com/otel-bridge/otel-bridge"

@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 from pydantic import TypeAdapter
-from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
 
 from otel_bridge.deliver import KINDS
-from otel_bridge.settings import Duration, Settings, Size
+from otel_bridge.settings import Door, Duration, GrpcDoor, HttpDoor, Settings, Size
 
 HEAD = """\
 # Every setting with its default. Any of them can also be given as an environment variable, such as
@@ -21,27 +21,50 @@ def example() -> str:
     """A complete configuration with the defaults, each key explained, and one destination of each kind."""
     body = _mapping(Settings(data_dir="./data"), skip={"destinations"})
     kinds = "\n".join(_destination(name) for name in KINDS)
-    return f"{HEAD}{body}\n# {_docs(Settings)['destinations']}\ndestinations:\n{kinds}"
+    return f"{HEAD}\n{body}\n# {_docs(Settings)['destinations']}\ndestinations:\n{kinds}"
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the configuration file, for editors."""
-    schema = TypeAdapter(Settings).json_schema()
+    schema = _schema(Settings)
     kinds = [_kind_schema(name, schema["$defs"]) for name in KINDS]
-    schema["properties"]["destinations"] = {"type": "array", "items": {"oneOf": kinds}}
+    destinations = schema["properties"]["destinations"]
+    destinations |= {"type": "array", "items": {"oneOf": kinds}}
+    destinations.pop("default")
     schema["required"] = []
     schema["$defs"].pop("Destination", None)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
+
+
+class _Generator(GenerateJsonSchema):
+    """Defaults as one writes them in the file."""
+
+    def encode_default(self, dft: Any) -> Any:
+        """`127.0.0.1:4317`, not its parts; `10s`, not 10.0."""
+        return _plain(dft)
+
+
+def _schema(cls: type, template: str = "#/$defs/{model}") -> dict[str, Any]:
+    """With what pydantic does not see: docstrings of inherited fields."""
+    schema = TypeAdapter(cls).json_schema(ref_template=template, schema_generator=_Generator)
+    for name, definition in schema.get("$defs", {}).items():
+        if name in {GrpcDoor.__name__, HttpDoor.__name__}:
+            for key, doc in _docs(Door).items():
+                definition["properties"][key].setdefault("description", doc)
     return schema
 
 
 def _kind_schema(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """The schema of one kind; what it defines goes to the common definitions, under names of its own."""
-    schema = TypeAdapter(KINDS[name].options).json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+    schema = _schema(KINDS[name].options, f"#/$defs/{name}.{{model}}")
     definitions |= {f"{name}.{key}": value for key, value in schema.pop("$defs", {}).items()}
-    own = {"name": {"type": "string"}, "type": {"const": name}}
+    own = {
+        "name": {"type": "string", "description": "Name of the destination; by default its type."},
+        "type": {"const": name, "description": "Kind of the destination."},
+    }
     return schema | {
         "properties": own | schema.get("properties", {}),
-        "required": ["type", *schema.get("required", [])],
+        "required": [*([] if name == "http" else ["type"]), *schema.get("required", [])],
     }
 
 
@@ -50,13 +73,19 @@ def _destination(name: str) -> str:
 
 
 def _docs(cls: type) -> dict[str, str]:
-    fields: dict[str, FieldInfo] = getattr(TypeAdapter(cls), "_type", cls).__dict__.get(
-        "__pydantic_fields__", {}
-    )
-    if fields:
-        return {name: field.description or "" for name, field in fields.items()}
-    schema = TypeAdapter(cls).json_schema()
-    return {name: prop.get("description", "") for name, prop in schema.get("properties", {}).items()}
+    """What the docstrings of a dataclass and its bases say about each field; else of the field's own class."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if dataclasses.is_dataclass(base):
+            schema = TypeAdapter(base).json_schema()
+            fields = schema.get("properties", {})
+            found |= {name: doc for name, field in fields.items() if (doc := _doc(field, schema))}
+    return found
+
+
+def _doc(field: dict[str, Any], schema: dict[str, Any]) -> str:
+    definition = schema.get("$defs", {}).get(field.get("$ref", "").rpartition("/")[2], {})
+    return str(field.get("description") or definition.get("description") or "")
 
 
 def _mapping(value: Any, indent: int = 0, skip: frozenset[str] | set[str] = frozenset()) -> str:

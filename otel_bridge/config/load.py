@@ -6,15 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from otel_bridge.config import problems, sources
+from otel_bridge.config import checks, problems, sources
 from otel_bridge.deliver import KINDS, from_environment
 from otel_bridge.model import ConfigError
-from otel_bridge.namespaces import Namespaces
-from otel_bridge.openlineage import check_custom_facets
 from otel_bridge.settings import Destination, Settings
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
@@ -56,12 +53,13 @@ def default_data_dir(environ: Mapping[str, str]) -> str:
 
 def _settings(tree: sources.Tree, environ: Mapping[str, str], cwd: Path) -> Settings:
     found: list[str] = []
-    tree = {"data_dir": default_data_dir(environ)} | tree
+    given_keys = {key: value for key, value in tree.items() if value is not None}  # `runs:` and nothing below
+    tree = {"data_dir": default_data_dir(environ)} | given_keys
     given = tree.pop("destinations", None)
     destinations = _destinations(given, found)
     settings = _tree(tree, found)
     if settings:
-        found += _consistency(settings)
+        found += checks.problems(settings)
     if given is None and not found:
         destinations = _from_openlineage(environ, cwd, found)
     if found or settings is None:
@@ -120,45 +118,6 @@ def _destination(item: Any, path: str, found: list[str]) -> Destination | None:
         found += problems.lines(error, KINDS[kind].options, f"{path}.")
         return None
     return Destination(name, kind, checked)
-
-
-def _consistency(settings: Settings) -> list[str]:
-    """Problems that only several values together show."""
-    found = [*_checked("namespace", lambda: Namespaces(settings.namespace))]
-    found += [f"facets: {line}" for line in check_custom_facets(settings)]
-    found += _urls(settings)
-    if settings.runs.lost_after < 1:
-        found.append("runs.lost_after: must be 1 or more.")
-    for door in ("grpc", "http"):
-        tls = getattr(settings.receive, door).tls
-        for key in ("cert", "key", "client_ca"):
-            if tls and (name := getattr(tls, key)) and not Path(name).is_file():
-                found.append(f"receive.{door}.tls.{key}: no such file: {name}")
-    return found
-
-
-def _urls(settings: Settings) -> list[str]:
-    found = []
-    if not urlsplit(settings.producer).scheme:
-        found.append("producer: must be a URI, for instance https://example.org/our-bridge")
-    url = settings.trace.url
-    example = "http://127.0.0.1:16686/trace/{trace_id}?uiFind={span_id}"
-    try:
-        filled = url and url.format(trace_id="0" * 32, span_id="0" * 16)
-    except (KeyError, ValueError, IndexError):
-        found.append(f"trace.url: only {{trace_id}} and {{span_id}} can be filled in, for instance {example}")
-    else:
-        if filled and urlsplit(filled).scheme not in {"http", "https"}:
-            found.append(f"trace.url: must be an http or https URL, for instance {example}")
-    return found
-
-
-def _checked(path: str, build: Any) -> list[str]:
-    try:
-        build()
-    except (ValueError, re.error) as error:
-        return [f"{path}: {error}"]
-    return []
 
 
 def _from_openlineage(environ: Mapping[str, str], cwd: Path, found: list[str]) -> list[Destination]:

@@ -9,6 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 
 UNKNOWN = {"unexpected_keyword_argument", "extra_forbidden"}
+SHAPES = {
+    "tuple_type": "expected a list.",
+    "list_type": "expected a list.",
+    "mapping_type": "expected a mapping.",
+    "dict_type": "expected a mapping.",
+    "dataclass_type": "expected a mapping.",
+    "invalid_key": "a key must be a text.",
+}
 MISSING = {"missing", "missing_argument", "missing_keyword_only_argument"}
 
 
@@ -26,11 +34,13 @@ def unknown(path: str, key: str, known: Iterable[str]) -> str:
 
 def _line(item: Any, root: type, prefix: str) -> str:
     loc = tuple(item["loc"])
-    path = (prefix + _dotted(loc)).rstrip(".")
+    path = (prefix + _dotted(loc)).rstrip(".").replace(".[", "[")
     if item["type"] in UNKNOWN:
         return unknown(path, str(loc[-1]), _keys(root, loc[:-1]))
     if item["type"] in MISSING:
         return f"{path}: required, but not given."
+    if item["type"] in SHAPES:
+        return f"{path}: {SHAPES[item['type']]}"
     return f"{path}: {item['msg'].removeprefix('Value error, ')}"
 
 

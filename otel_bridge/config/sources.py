@@ -16,10 +16,10 @@ NOT_SETTINGS = frozenset({"OTEL_BRIDGE_CONFIG"})
 def from_file(path: Path) -> Tree:
     """The mapping in a YAML file; ConfigError if it can't be read or is no mapping."""
     try:
-        tree = yaml.safe_load(path.read_text())
+        tree = _yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror}. Give an existing file to --config."]) from None
-    except yaml.YAMLError as error:
+    except ValueError as error:
         raise ConfigError([f"{path}: not YAML: {_one_line(error)}"]) from None
     if tree is None:
         return {}
@@ -53,8 +53,8 @@ def from_assignments(assignments: Iterable[tuple[list[str], str, str]]) -> Tree:
     problems = []
     for path, text, origin in assignments:
         try:
-            _put(tree, path, yaml.safe_load(text) if text else "")
-        except yaml.YAMLError as error:
+            _put(tree, path, _yaml(text) if text else "")
+        except ValueError as error:
             problems.append(f"{origin}: not YAML: {_one_line(error)}")
         except TypeError:
             problems.append(f"{origin}: a value and a part of it are both set; keep one of them.")
@@ -71,6 +71,14 @@ def merged(*trees: Tree) -> Tree:
             old = result.get(key)
             result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return result
+
+
+def _yaml(text: str) -> Any:
+    """ValueError for whatever the parser stumbles on: a syntax error, a date that is none, endless nesting."""
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _put(tree: Tree, path: list[str], value: Any) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +117,42 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         ('trace: {url: "http://x/{nothing}"}', "trace.url"),
         ('trace: {url: "nowhere"}', "trace.url"),
         ("runs: {lost_after: 0}", "runs.lost_after"),
+        ("runs: {parent_wait: 99999999999d}", "at most 36500d"),
+        ("runs: {parent_wait: .inf}", "runs.parent_wait"),
+        ("a: 2001-99-99", "not YAML"),
+        ("[" * 5000, "not YAML"),
+        ("receive: {1: 2}", "receive[1]: a key must be a text"),
+        ("destinations: [{1: 2}]", "destinations[0][1]: a key must be a text"),
+        ("receive: {http: {bearer_tokens: hush}}", "receive.http.bearer_tokens: expected a list"),
+        ("receive: {http: {bearer_tokens: [' ']}}", "would let everybody in"),
+        ("receive: {max_request: 0}", "receive.max_request: must be more than 0"),
+        ("receive: {max_connections: -1}", "receive.max_connections: must be more than 0"),
+        ("journal: {max_spans: 0}", "journal.max_spans: must be more than 0"),
+        ("receive: {grpc: {enabled: false}, http: {enabled: false}}", "both doors are off"),
+        ("receive: {http: {endpoint: 127.0.0.1:4317}}", "receive.grpc has 127.0.0.1:4317 too"),
+        ("api: {endpoint: 127.0.0.1:4318}", "receive.http"),
+        ("api: {public_url: nowhere}", "api.public_url"),
+        ("data_dir: ''", "data_dir: is empty"),
     ],
 )
 def test_problems_that_are_explained(tmp_path: Path, text: str, expected: str) -> None:
     assert any(expected in line for line in problems(tmp_path, text))
+
+
+def test_a_file_that_is_no_text_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not YAML"):
+        load(tmp_path / "b.yaml", environ={}, cwd=tmp_path)
+
+
+def test_a_section_without_keys_is_as_good_as_none(tmp_path: Path) -> None:
+    assert from_text(tmp_path, "runs:\ndestinations:\n").runs.lost_after == 3
+
+
+def test_port_0_may_be_asked_for_twice(tmp_path: Path) -> None:
+    free = "127.0.0.1:0"
+    text = f"receive: {{grpc: {{endpoint: {free}}}, http: {{endpoint: {free}}}}}\napi: {{endpoint: {free}}}"
+    assert str(from_text(tmp_path, text).api.endpoint) == free
 
 
 def test_unknown_variables_are_refused(tmp_path: Path) -> None:
@@ -186,6 +219,40 @@ def test_the_schema_accepts_the_example_and_refuses_a_typo() -> None:
     tree = yaml.safe_load(example())
     assert validator.is_valid(tree), list(validator.iter_errors(tree))
     assert not validator.is_valid(tree | {"reciev": 1})
+
+
+def properties(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every property of a schema, wherever it is defined."""
+    if isinstance(node, dict):
+        for name, inner in (node.get("properties") or {}).items():
+            yield f"{path}/{name}", inner
+        for key, inner in node.items():
+            yield from properties(inner, f"{path}/{key}")
+    elif isinstance(node, list):
+        for number, inner in enumerate(node):
+            yield from properties(inner, f"{path}/{number}")
+
+
+def test_every_setting_is_explained() -> None:
+    schema = json_schema()
+    found = dict(properties(schema))
+    assert len(found) > 80
+
+    def explained(node: dict[str, Any]) -> bool:
+        target = schema["$defs"].get(node.get("$ref", "").rpartition("/")[2], {})
+        return bool(node.get("description") or target.get("description"))
+
+    assert [path for path, node in found.items() if not explained(node)] == []
+
+
+def test_every_default_in_the_schema_is_valid() -> None:
+    import jsonschema_rs
+
+    schema = json_schema()
+    for path, node in properties(schema):
+        if "default" in node:
+            checked = node | {"$defs": schema["$defs"]}
+            assert jsonschema_rs.validator_for(checked).is_valid(node["default"]), path
 
 
 @pytest.mark.parametrize(

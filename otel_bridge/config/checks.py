@@ -1,0 +1,92 @@
+"""What types alone do not say: limits that let nothing through, values that don't go together, files that are not there."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from otel_bridge.namespaces import Namespaces
+from otel_bridge.openlineage import check_custom_facets
+from otel_bridge.settings import Door, Settings
+
+POSITIVE = (
+    "receive.max_request",
+    "receive.max_in_flight",
+    "receive.max_connections",
+    "receive.idle_timeout",
+    "receive.retry_after",
+    "journal.max_spans",
+    "journal.max_events",
+    "runs.lost_after",
+)
+TRACE_EXAMPLE = "http://127.0.0.1:16686/trace/{trace_id}?uiFind={span_id}"
+
+
+def problems(settings: Settings) -> list[str]:
+    """One line for each: where, what is wrong, what to do."""
+    return [
+        *_limits(settings),
+        *_doors(settings),
+        *_urls(settings),
+        *_namespace(settings),
+        *(f"facets: {line}" for line in check_custom_facets(settings)),
+    ]
+
+
+def _limits(settings: Settings) -> Iterator[str]:
+    if not settings.data_dir:
+        yield "data_dir: is empty. Name a folder, or leave it out."
+    for path in POSITIVE:
+        section, name = path.split(".")
+        if getattr(getattr(settings, section), name) <= 0:
+            yield f"{path}: must be more than 0."
+
+
+def _doors(settings: Settings) -> Iterator[str]:
+    doors = {f"receive.{name}": getattr(settings.receive, name) for name in ("grpc", "http")}
+    listening = {path: door.endpoint for path, door in doors.items() if door.enabled}
+    if not listening:
+        yield "receive: both doors are off. Enable grpc or http."
+    listening["api"] = settings.api.endpoint
+    for path, endpoint in listening.items():
+        others = [other for other, at in listening.items() if other < path and at == endpoint and at.port]
+        yield from (f"{path}.endpoint: {other} has {endpoint} too. Give it another port." for other in others)
+    for path, door in doors.items():
+        yield from _credentials(path, door)
+
+
+def _credentials(path: str, door: Door) -> Iterator[str]:
+    if not all(token.reveal().strip() for token in door.bearer_tokens):
+        yield f"{path}.bearer_tokens: one is empty, which would let everybody in. Give it a value or remove it."
+    for key in ("cert", "key", "client_ca"):
+        if door.tls and (name := getattr(door.tls, key)) and not Path(name).is_file():
+            yield f"{path}.tls.{key}: no such file: {name}"
+
+
+def _urls(settings: Settings) -> Iterator[str]:
+    if not urlsplit(settings.producer).scheme:
+        yield "producer: must be a URI, for instance https://example.org/our-bridge"
+    if settings.api.public_url is not None and not _http(settings.api.public_url):
+        yield "api.public_url: must be an http or https URL, for instance https://lineage.example.org"
+    try:
+        filled = settings.trace.url and settings.trace.url.format(trace_id="0" * 32, span_id="0" * 16)
+    except (KeyError, ValueError, IndexError, AttributeError):
+        yield f"trace.url: only {{trace_id}} and {{span_id}} can be filled in, for instance {TRACE_EXAMPLE}"
+    else:
+        if filled and not _http(filled):
+            yield f"trace.url: must be an http or https URL, for instance {TRACE_EXAMPLE}"
+
+
+def _http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
+
+
+def _namespace(settings: Settings) -> Iterator[str]:
+    try:
+        Namespaces(settings.namespace)
+    except (ValueError, re.error) as error:
+        yield f"namespace: {error}"
