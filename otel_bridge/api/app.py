@@ -58,7 +58,7 @@ class Routes:
         head = {
             "status": "ok" if accepting else "refusing",
             "accepting": accepting,
-            "reason": self._status.reason,
+            "reason": "; ".join(filter(None, (self._status.reason, figures.trouble))),
             "version": __version__,
         }
         return _json(head | figures.body(), 200 if accepting else 503)

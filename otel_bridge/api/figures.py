@@ -66,6 +66,18 @@ class Figures(msgspec.Struct, frozen=True):
 
     sums: Sums
     destinations: list[Destination]
+    max_events: int
+
+    @property
+    def trouble(self) -> str:
+        """Why conversion stands still; "" if it does not."""
+        if self.sums.events_bytes < self.max_events:
+            return ""
+        lagging = ", ".join(d.name for d in self.destinations if d.waiting)
+        return (
+            f"conversion stands still: events are at journal.max_events ({self.max_events} bytes) and wait for "
+            f"{lagging or 'pruning'}"
+        )
 
     def body(self) -> dict[str, Any]:
         """As `/health` shows it."""
@@ -97,14 +109,15 @@ class Figures(msgspec.Struct, frozen=True):
         return {**_of_service(self.sums, accepting), **_of_destinations(self.destinations)}
 
 
-async def read(directory: Path, states: Sequence[DestinationState]) -> Figures:
+async def read(directory: Path, states: Sequence[DestinationState], max_events: int) -> Figures:
     """Read the journal now, in a thread.
 
     Raises:
         Unavailable: it can't be read at the moment.
     """
     found = await asyncio.to_thread(sums, directory)
-    return Figures(found, [_destination(state, found.destinations.get(state.name)) for state in states])
+    destinations = [_destination(state, found.destinations.get(state.name)) for state in states]
+    return Figures(found, destinations, max_events)
 
 
 def _destination(state: DestinationState, found: DestinationSums | None) -> Destination:

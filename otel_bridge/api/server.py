@@ -41,7 +41,7 @@ async def serve_api(
     """
 
     async def figures() -> Figures:
-        return await read(Path(settings.data_dir), deliveries.states())
+        return await read(Path(settings.data_dir), deliveries.states(), settings.journal.max_events)
 
     listening = _bind(settings.api.endpoint)
     app = make_app(figures, schemas, status)

@@ -326,9 +326,12 @@ class Pump:
         if self._unkept:
             self._unkept = False
             self._wake.set()
+            if not self._failing:
+                self.trouble = ""
 
     async def _unkept_progress(self, error: Exception) -> None:
         self._log.error("can't keep what was delivered; reading no further", error=str(error))
+        self.trouble = f"can't keep what was delivered: {error}"
         self._unkept = True
         self._dirty.set()
         if not self._ending:

@@ -63,6 +63,16 @@ class AcceptedLog:
         return self._bytes >= self._limits.max_spans
 
     @property
+    def trouble(self) -> str:
+        """Why nothing can be kept because of the limit; "" below it."""
+        if not self.full:
+            return ""
+        return (
+            f"the journal {self._path} is at its limit of {self._limits.max_spans} bytes and waits to be "
+            "converted: look at `otel-bridge health`, or raise journal.max_spans"
+        )
+
+    @property
     def pressed(self) -> bool:
         """Whether pruning for space is due."""
         return self._bytes > PRESSURE * self._limits.max_spans
@@ -117,10 +127,7 @@ class AcceptedLog:
 
     def _check_limit(self) -> None:
         if self.full:
-            raise Unavailable(
-                f"the journal {self._path} is at its limit of {self._limits.max_spans} bytes and waits to be "
-                "converted: look at `otel-bridge health`, or raise journal.max_spans"
-            )
+            raise Unavailable(self.trouble)
 
     def _insert(self, rows: Sequence[Accepted], now_ns: int) -> int:
         if not rows:

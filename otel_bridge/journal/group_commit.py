@@ -147,7 +147,7 @@ class GroupCommit:
         else:
             self._refused += len(group)
             self.note(noted)
-        self._trouble = str(error or "")
+        self._trouble = str(error or self._log.trouble)
         if group:
             _answer(group, error)
 

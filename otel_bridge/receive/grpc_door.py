@@ -1,7 +1,11 @@
 """The OTLP/gRPC door: generic handlers on raw bytes, so that both doors share one path."""
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NoReturn, Self
+
+# Children are started by exec and never use gRPC; with its fork handlers each start of one would be a line in the log.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
 import grpc.aio

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from otel_bridge.settings import Settings
 RESTART_FIRST_S = 0.2
 RESTART_MOST_S = 10.0
 READY_WITHIN_S = 30.0
+STEADY_S = 30.0
 
 log = structlog.get_logger()
 
@@ -32,7 +34,9 @@ class Child:
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._ready_s: float | None = None
+        self._ends = 0
+        self._exit_code = 0
 
     async def start(self) -> None:
         """Start it and wait until it reports that it is ready.
@@ -48,6 +52,15 @@ class Child:
         """Whether the process runs at this moment."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong with it, until it ran for 30 s without ending; "" if nothing is."""
+        if not self._ends or self._steady:
+            return ""
+        now = "runs again" if self._ready_s else "is being started again"
+        times = "once" if self._ends == 1 else f"{self._ends} times in a row"
+        return f"the {self.role} process ended {times} (exit code {self._exit_code}) and {now}; see its log"
+
     def tell(self, status: dict[str, Any]) -> None:
         """Send a status line; dropped if the child is being restarted or does not read."""
         stdin = self._process.stdin if self._process else None
@@ -56,7 +69,9 @@ class Child:
 
     async def stop(self, within_s: float) -> None:
         """Close its stdin, wait, and kill it if it does not end in time. The journal keeps what is left."""
-        self._stopping = True
+        if self._watcher:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
         if self._process and self._process.stdin:
             self._process.stdin.close()
         if self._process:
@@ -68,16 +83,23 @@ class Child:
                 )
                 self._process.kill()
                 await self._process.wait()
-        if self._watcher:
-            await self._watcher
+
+    @property
+    def _steady(self) -> bool:
+        return self._ready_s is not None and time.monotonic() - self._ready_s >= STEADY_S
 
     async def _launch(self) -> None:
         reading, writing = os.pipe()
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "otel_bridge.service.worker", self.role, str(writing),
-            stdin=asyncio.subprocess.PIPE, pass_fds=(writing,),
-        )  # fmt: skip
-        os.close(writing)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "otel_bridge.service.worker", self.role, str(writing),
+                stdin=asyncio.subprocess.PIPE, pass_fds=(writing,),
+            )  # fmt: skip
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
         assert self._process.stdin is not None
         self._process.stdin.write(settings_to_wire(self._settings))
         try:
@@ -90,16 +112,18 @@ class Child:
                 f"the {self.role} process did not start; the line above says why and what to do."
             )
         self.facts = json.loads(line)
+        self._ready_s = time.monotonic()
 
     async def _watch(self) -> None:
-        delay = RESTART_FIRST_S
         while self._process:
-            code = await self._process.wait()
-            if self._stopping:
-                return
-            log.error("child ended; starting it again", role=self.role, exit_code=code, after_s=delay)
+            self._exit_code = await self._process.wait()
+            self._ends = 1 if self._steady else self._ends + 1
+            self._ready_s = None
+            delay = min(RESTART_FIRST_S * 2.0 ** min(self._ends - 1, 10), RESTART_MOST_S)
+            log.error(
+                "child ended; starting it again", role=self.role, exit_code=self._exit_code, after_s=delay
+            )
             await asyncio.sleep(delay)
-            delay = min(delay * 2, RESTART_MOST_S)
             try:
                 await self._launch()
             except (ChildFailed, OSError) as error:

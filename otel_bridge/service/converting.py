@@ -35,6 +35,7 @@ TROUBLE_PAUSE_S = 1.0
 PRUNE_EVERY_S = 5.0
 PRUNE_EVERY_WHEN_FULL_S = 0.5
 POSTPONED_S = 3600.0
+WARN_EVERY_S = 60.0
 STOP_WITHIN_S = 5.0
 
 log = structlog.get_logger()
@@ -52,7 +53,7 @@ class Converter:
         self._accepted = AcceptedReader(self._directory)
         self._counted: Counter[str] = Counter()
         self._pruned_s = 0.0
-        self._was_full = False
+        self._warned_s = 0.0
 
     def step(self, now_ns: int) -> bool:
         """Convert one batch; False if there was nothing to do.
@@ -61,7 +62,7 @@ class Converter:
             JournalError, Unavailable: the batch could not be written and this object is of no further use.
         """
         self._prune(now_ns)
-        if self._stands_still():
+        if self._stands_still(now_ns):
             return False
         again = self._accepted.read_seqs(self._log.claim_again(BATCH_ROWS))
         rows = self._accepted.read(self._log.cursor, BATCH_ROWS)
@@ -160,15 +161,12 @@ class Converter:
             names = [d.name for d in self._settings.destinations]
             self._log.prune(delivered_by_all(self._directory, names), now_ns)
 
-    def _stands_still(self) -> bool:
+    def _stands_still(self, now_ns: int) -> bool:
         """At the limit spans wait in `accepted.db`, which in its turn refuses when it is full."""
-        full = self._log.full
-        if full and not self._was_full:
-            log.warning(
-                "conversion stands still: events are at journal.max_events and a destination has not passed them"
-            )
-        self._was_full = full
-        return full
+        if self._log.full and now_ns / 1e9 - self._warned_s >= WARN_EVERY_S:
+            self._warned_s = now_ns / 1e9
+            log.warning("conversion stands still: events are at journal.max_events and destinations lag")
+        return self._log.full
 
 
 def _postponed(record: Record, until_ns: int) -> Record:

@@ -13,6 +13,7 @@ import structlog
 
 from otel_bridge.extract import MARKERS
 from otel_bridge.journal import AcceptedLog, GroupCommit, converted_up_to, hold, prepare
+from otel_bridge.model import BridgeError
 from otel_bridge.receive import Receiver, Selection
 from otel_bridge.receive.doors import open_doors
 from otel_bridge.service.children import Child
@@ -70,18 +71,24 @@ async def _watch(stop: asyncio.Event, journal: GroupCommit, directory: Path, chi
     """Until `stop`: tell the API whether we accept, and prune what is converted."""
     pruned = time.monotonic()
     while not stop.is_set():
-        trouble = journal.trouble or "".join(
-            f"the {c.role} process is not running" for c in children if not c.alive
-        )
+        refusing = journal.trouble
+        reason = "; ".join(filter(None, (refusing, *(child.trouble for child in children))))
         for child in children:
-            child.tell({"accepting": not journal.trouble, "reason": trouble})
-        if time.monotonic() - pruned >= PRUNE_EVERY_S:
+            child.tell({"accepting": not refusing, "reason": reason})
+        if refusing or time.monotonic() - pruned >= PRUNE_EVERY_S:
             pruned = time.monotonic()
-            journal.prune(converted_up_to(directory))
+            await _prune(journal, directory)
         try:
             await asyncio.wait_for(stop.wait(), STATUS_EVERY_S)
         except TimeoutError:
             continue
+
+
+async def _prune(journal: GroupCommit, directory: Path) -> None:
+    try:
+        journal.prune(await asyncio.to_thread(converted_up_to, directory))
+    except BridgeError as error:
+        log.warning("spans can't be pruned, trying again", error=str(error))
 
 
 def _on_signal() -> asyncio.Event:

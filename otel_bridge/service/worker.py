@@ -10,6 +10,8 @@ import pickle
 import signal
 import struct
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -20,6 +22,8 @@ from otel_bridge.settings import Settings
 from otel_bridge.telemetry import configure_logging
 
 LENGTH = struct.Struct(">Q")
+ORPHAN_S = 7.0
+"""Longer than a role takes to stop, shorter than a successor waits for the journal."""
 
 
 def settings_to_wire(settings: Settings) -> bytes:
@@ -30,9 +34,20 @@ def settings_to_wire(settings: Settings) -> bytes:
 
 def settings_from_wire(stream: BinaryIO) -> Settings:
     """The parent's settings; only ever read from the pipe that the parent made."""
-    (length,) = LENGTH.unpack(stream.read(LENGTH.size))
-    settings: Settings = pickle.loads(stream.read(length))  # noqa: S301 - our own parent wrote it
+    (length,) = LENGTH.unpack(_exactly(stream, LENGTH.size))
+    settings: Settings = pickle.loads(_exactly(stream, length))  # noqa: S301 - our own parent wrote it
     return settings
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    """So many bytes: a pipe gives what it holds, and an unbuffered one must not read any further."""
+    pieces: list[bytes] = []
+    while size and (piece := stream.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    if size:
+        raise SystemExit("the parent process ended while this one was starting")
+    return b"".join(pieces)
 
 
 def reporter(descriptor: int) -> Callable[..., None]:
@@ -50,6 +65,7 @@ def main() -> None:
     role, descriptor = sys.argv[1], int(sys.argv[2])
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_after, args=(os.getppid(),), daemon=True).start()
     stdin = os.fdopen(0, "rb", buffering=0)
     settings = settings_from_wire(stdin)
     configure_logging(settings.log)
@@ -58,6 +74,14 @@ def main() -> None:
     except* (BridgeError, OSError) as errors:
         structlog.get_logger().error("; ".join(map(str, errors.exceptions)), role=role)
         raise SystemExit(2) from None
+
+
+def _end_after(parent: int) -> None:
+    """Whatever a role is stuck in, it must not keep the journal from the successor of a killed parent."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    time.sleep(ORPHAN_S)
+    os._exit(3)
 
 
 def _role(name: str) -> Callable[[Settings, BinaryIO, Callable[..., None]], None]:
