@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from otel_bridge.cli.options import BridgeGroup, ask, configured, data_dir
+from otel_bridge.cli.options import BridgeGroup, ask, configured, data_dir, known_destination
 from otel_bridge.journal import DeadLetter, DeliveryReader, EventReader
 from otel_bridge.model import BridgeError
 from otel_bridge.settings import Settings
@@ -21,12 +21,21 @@ def command() -> None:
 @command.command("list")
 @click.argument("destination", required=False)
 @click.option("--dropped", is_flag=True, help="Those that were given up instead.")
-@click.option("--limit", default=100, show_default=True, help="Most letters.")
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Most letters.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A line of text, or a JSON object, for each letter.",
+)
 @configured
 def list_(settings: Settings, destination: str | None, dropped: bool, limit: int, format_: str) -> None:
     """List dead letters of DESTINATION, or of all."""
     directory = data_dir(settings)
+    if destination is not None:
+        known_destination(directory, destination)
     letters = DeliveryReader(directory).letters(
         destination, state="dropped" if dropped else "dead", limit=limit
     )
@@ -45,6 +54,7 @@ def list_(settings: Settings, destination: str | None, dropped: bool, limit: int
 def show(settings: Settings, destination: str, seq: int) -> None:
     """Show one dead letter whole: reason, the destination's answer, and the event."""
     directory = data_dir(settings)
+    known_destination(directory, destination)
     found = [
         letter
         for state in ("dead", "dropped")
@@ -77,17 +87,15 @@ def retry(settings: Settings, destination: str, seqs: tuple[int, ...]) -> None:
 def drop(settings: Settings, destination: str, seqs: tuple[int, ...], everything: bool) -> None:
     """Give up dead letters of DESTINATION: the numbered ones, or --all. They stay counted as dead."""
     if bool(seqs) == everything:
-        raise BridgeError("Give the numbers of dead letters, or --all.")
+        raise BridgeError(
+            "Give the numbers of dead letters (`otel-bridge dead-letters list` shows them), or --all."
+        )
     _wish(settings, "drop_dead", destination, seqs)
 
 
 def _wish(settings: Settings, wanted: str, destination: str, seqs: tuple[int, ...]) -> None:
     directory = data_dir(settings)
-    known = DeliveryReader(directory).cursors()
-    if destination not in known:
-        raise BridgeError(
-            f"no destination is named {destination!r}. Known: {', '.join(sorted(known)) or 'none'}."
-        )
+    known_destination(directory, destination)
     argument: dict[str, Any] = {"seqs": list(seqs)} if seqs else {"all": True}
     click.echo(ask(directory, "delivery", wanted, destination, argument))
 

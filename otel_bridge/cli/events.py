@@ -10,15 +10,28 @@ from otel_bridge.cli.options import configured, data_dir, duration_ns
 from otel_bridge.journal import EventReader, StoredEvent
 from otel_bridge.settings import Settings
 
+TYPES = ["START", "COMPLETE", "FAIL", "ABORT", "DATASET", "JOB"]
+
 
 @click.command("events")
 @click.option("--job", "job_name", help="Only events of the job with this name.")
 @click.option("--run", "key", help="Only events of the run with this id.")
 @click.option("--trace", "trace_id", help="Only events made from this trace.")
-@click.option("--type", "type_", type=click.Choice(["START", "COMPLETE", "FAIL", "ABORT", "DATASET", "JOB"]))
+@click.option(
+    "--type", "type_", type=click.Choice(TYPES, case_sensitive=False), help="Only events of this type."
+)
 @click.option("--since", metavar="AGO", help="Only events made within this time, such as 10m or 2d.")
-@click.option("--limit", default=50, show_default=True, help="Most events; the newest ones.")
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="Most events; the newest ones."
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A line for each event, or the events themselves.",
+)
 @configured
 def command(settings: Settings, format_: str, type_: str | None, since: str | None, **wanted: Any) -> None:
     """Show the event log, oldest first: what was made of which span, and what was left out of it.

@@ -1,8 +1,10 @@
 """`otel-bridge health`."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
+from typing import Any
 
 import click
 
@@ -11,6 +13,8 @@ from otel_bridge.model import BridgeError
 from otel_bridge.service.endpoints import Endpoints
 from otel_bridge.settings import Settings
 
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the bridge is never behind a proxy
+
 
 @click.command("health")
 @configured
@@ -18,15 +22,30 @@ def command(settings: Settings) -> None:
     """Ask the running bridge how it is; exit code 1 if it can't accept, 2 if there is none."""
     url = f"http://{_api(settings)}/health"
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with _DIRECT.open(url, timeout=5) as answer:
             status, body = answer.status, answer.read()
     except urllib.error.HTTPError as error:
         status, body = error.code, error.read()
-    except OSError as error:
-        raise BridgeError(f"{url}: {error}. Is it running? Start it with `otel-bridge serve`.") from None
-    click.echo(json.dumps(json.loads(body), indent=2))
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise BridgeError(
+            f"{url} does not answer ({reason}). Is it running? Start it with `otel-bridge serve`."
+        ) from None
+    click.echo(json.dumps(_told(url, body), indent=2))
     if status != 200:
         raise SystemExit(1)
+
+
+def _told(url: str, body: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or "accepting" not in told:
+        raise BridgeError(
+            f"{url} answers, but is no otel-bridge. Name the right one with --data-dir or --config."
+        )
+    return told
 
 
 def _api(settings: Settings) -> str:
@@ -36,6 +55,6 @@ def _api(settings: Settings) -> str:
     file = Endpoints.file(settings.data_dir)
     try:
         return msgspec.json.decode(file.read_bytes(), type=Endpoints).api
-    except OSError:
+    except (OSError, msgspec.DecodeError):
         data_dir(settings)
         return str(settings.api.endpoint)

@@ -45,9 +45,13 @@ def configured(command: Command) -> Command:
     with_settings.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
         click.option(
-            "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Set one configuration value."
+            "--set",
+            "assignments",
+            multiple=True,
+            metavar="PATH=VALUE",
+            help="Set one configuration value, such as runs.parent_wait=5s; may be repeated.",
         ),
-        click.option("--data-dir", metavar="DIR", help="Folder of the journal."),
+        click.option("--data-dir", metavar="DIR", help="Folder of the journal; --set data_dir=DIR."),
         click.option("--config", type=click.Path(path_type=Path), help="Configuration file (YAML)."),
     ):
         with_settings = option(with_settings)
@@ -58,10 +62,25 @@ def data_dir(settings: Settings) -> Path:
     """The data directory, which must exist for a command that looks into it."""
     directory = Path(settings.data_dir)
     if not directory.is_dir():
+        wrong = "is no folder" if directory.exists() else "does not exist"
         raise BridgeError(
-            f"{directory} does not exist. Start `otel-bridge serve` first, or name another one with --data-dir."
+            f"{directory} {wrong}. Start `otel-bridge serve` first, or name another one with --data-dir."
         )
     return directory
+
+
+def known_destination(directory: Path, name: str) -> None:
+    """BridgeError unless the journal keeps a place for a destination of this name."""
+    from otel_bridge.journal import DeliveryReader
+
+    known = sorted(DeliveryReader(directory).cursors())
+    if name not in known:
+        hint = (
+            f"Known: {', '.join(known)}."
+            if known
+            else "There is none; add one to `destinations` and start `otel-bridge serve`."
+        )
+        raise BridgeError(f"no destination is named {name!r}. {hint}")
 
 
 def duration_ns(text: str) -> int:

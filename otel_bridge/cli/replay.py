@@ -1,10 +1,11 @@
 """`otel-bridge replay`."""
 
 import time
+from pathlib import Path
 
 import click
 
-from otel_bridge.cli.options import ask, configured, data_dir, duration_ns
+from otel_bridge.cli.options import ask, configured, data_dir, duration_ns, known_destination
 from otel_bridge.journal import EventReader
 from otel_bridge.model import BridgeError
 from otel_bridge.settings import Settings
@@ -15,7 +16,12 @@ from otel_bridge.settings import Settings
 @click.option(
     "--since", metavar="AGO", help="With --destination: only events made within this time, such as 2h."
 )
-@click.option("--after", type=int, metavar="SEQ", help="With --destination: only events after this number.")
+@click.option(
+    "--after",
+    type=click.IntRange(0),
+    metavar="SEQ",
+    help="With --destination: only events after this number.",
+)
 @click.option("--failed", is_flag=True, help="Convert again the spans whose conversion failed.")
 @click.option("--spans", nargs=2, type=int, metavar="FIRST LAST", help="Convert again these accepted rows.")
 @configured
@@ -35,21 +41,21 @@ def command(
     directory = data_dir(settings)
     if sum((destination is not None, failed, spans is not None)) != 1:
         raise BridgeError("Give one of --destination NAME, --failed, or --spans FIRST LAST.")
+    if destination is None and not (since is None and after is None):
+        raise BridgeError("--since and --after go with --destination NAME. Add it, or leave them out.")
+    if spans and not 0 < spans[0] <= spans[1]:
+        raise BridgeError("--spans FIRST LAST: give numbers from 1, the smaller one first.")
     if destination is None:
         argument = {"failed": True} if failed else dict(zip(("first", "last"), spans or (), strict=True))
         click.echo(ask(directory, "events", "convert_again", "", argument))
         return
-    known = [d.name for d in settings.destinations]
-    if destination not in known:
-        raise BridgeError(f"no destination is named {destination!r}. Known: {', '.join(known) or 'none'}.")
+    known_destination(directory, destination)
     click.echo(ask(directory, "delivery", "rewind", destination, {"after": _start(directory, since, after)}))
 
 
-def _start(directory: object, since: str | None, after: int | None) -> int:
+def _start(directory: Path, since: str | None, after: int | None) -> int:
     """The event after which to begin."""
-    from pathlib import Path
-
-    reader = EventReader(Path(str(directory)))
+    reader = EventReader(directory)
     if after is not None:
         return after
     if since is None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from otel_bridge.journal import prepare
+from otel_bridge.testing import Sink
 from tests.otlp import logs, record, span, span_id, trace_id, traces
 
 GOLDEN = Path(__file__).parents[1] / "golden/bridge"
@@ -119,6 +121,63 @@ def test_commands_without_a_journal_say_what_to_do(tmp_path: Path, arguments: tu
     assert done.returncode == 2
     assert b"otel-bridge serve" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """A data directory as a bridge leaves it that never received anything."""
+    prepare(tmp_path / "data")
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("replay",), "Give one of --destination NAME, --failed, or --spans FIRST LAST."),
+        (("replay", "--failed", "--spans", "1", "2"), "Give one of"),
+        (("replay", "--failed", "--since", "2h"), "--since and --after go with --destination"),
+        (("replay", "--spans", "5", "1"), "the smaller one first"),
+        (("replay", "--destination", "x"), "no destination is named 'x'. There is none; add one"),
+        (("replay", "--destination", "x", "--after", "-1"), "Invalid value for '--after'"),
+        (("dead-letters", "list", "x"), "no destination is named 'x'"),
+        (("dead-letters", "show", "x", "1"), "no destination is named 'x'"),
+        (("dead-letters", "retry", "x"), "no destination is named 'x'"),
+        (("dead-letters", "drop", "x"), "or --all"),
+        (("events", "--limit", "0"), "Invalid value for '--limit'"),
+        (("events", "--since", "yesterday"), "is not a duration such as 250ms, 10s"),
+        (("nothing",), "No such command 'nothing'"),
+    ],
+)
+def test_what_can_not_be_done_is_explained(journal: Path, arguments: tuple[str, ...], expected: str) -> None:
+    options = () if arguments == ("nothing",) else ("--data-dir", str(journal))
+    done = run(*arguments, *options, cwd=journal.parent)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert expected in done.stderr.decode()
+
+
+def test_a_file_is_no_data_directory(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    done = run("events", "--data-dir", "data", cwd=tmp_path)
+    assert (done.returncode, done.stderr.split(b". ")[0]) == (2, b"error: data is no folder")
+
+
+def test_health_asks_no_proxy_and_knows_its_own(
+    journal: Path, lineage_sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    endpoint = f"api.endpoint={lineage_sink.url.removeprefix('http://')}"
+    done = run("health", "--data-dir", str(journal), "--set", endpoint, cwd=journal.parent)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"answers, but is no otel-bridge" in done.stderr
+    assert [r.path for r in lineage_sink.requests] == ["/health"]
+
+
+def test_health_of_a_bridge_that_is_gone(journal: Path) -> None:
+    (journal / "endpoints.json").write_text("half a li")
+    done = run("health", "--data-dir", str(journal), "--set", "api.endpoint=127.0.0.1:1", cwd=journal.parent)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"Start it with `otel-bridge serve`" in done.stderr
+    assert b"urlopen" not in done.stderr
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:
