@@ -3,7 +3,6 @@
 Everything stays in `build/demo` of the checkout; each run starts afresh.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -44,11 +43,9 @@ def main() -> int:
 
 def run_pipeline(bridge: BridgeProcess) -> None:
     """The pipeline as a user would start it: the OpenTelemetry variables, and nothing else."""
-    env = os.environ | {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": bridge.http_url,
+    env = bridge.program_env() | {
         "OTEL_SERVICE_NAME": "shop",
         "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=demo,service.namespace=sales",
-        "OTEL_LINEAGE_SPOOL_DIR": str(WORK / "spool"),
     }
     subprocess.run([sys.executable, str(STEPS / "nightly.py"), str(WORK / "shop")], env=env, check=False)
 

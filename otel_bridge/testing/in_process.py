@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from otel_bridge.assemble import MemoryRecords
 from otel_bridge.extract import MARKERS
@@ -12,6 +12,7 @@ from otel_bridge.settings import Settings
 from otel_bridge.testing.events import Events
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
 
 
@@ -29,7 +30,7 @@ class InProcessBridge:
         self._seen: set[bytes] = set()
         self._events: list[Any] = []
 
-    def receive(self, signal: Any, body: bytes) -> None:
+    def receive(self, signal: Literal["traces", "logs"], body: bytes) -> None:
         """Take a binary OTLP request; `signal` is "traces" or "logs"."""
         for row in self._selection.select(signal, body, 0).rows:
             if row.key not in self._seen:
@@ -41,6 +42,12 @@ class InProcessBridge:
         from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
         self.receive("traces", encode_spans(spans).SerializeToString())
+
+    def receive_logs(self, records: "Sequence[ReadableLogRecord]") -> None:
+        """Take log records of the OpenTelemetry SDK, such as an InMemoryLogRecordExporter holds."""
+        from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+
+        self.receive("logs", encode_logs(records).SerializeToString())
 
     def settle(self) -> Events:
         """Resolve what waits, and give all events so far."""

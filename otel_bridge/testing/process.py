@@ -18,6 +18,8 @@ from otel_bridge.testing.events import Events
 
 START_WITHIN_S = 30.0
 
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is behind no proxy
+
 
 class BridgeProcess:
     """`otel-bridge serve` on free loopback ports.
@@ -71,6 +73,14 @@ class BridgeProcess:
         assert self._process, "the bridge is not running"
         return self._process.pid
 
+    def program_env(self) -> dict[str, str]:
+        """This process's environment with what makes OpenTelemetry SDKs and otel-lineage send to this bridge."""
+        return os.environ | {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.http_url,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_LINEAGE_SPOOL_DIR": str(self.directory / "spool"),
+        }
+
     def start(self) -> Self:
         """Start it and wait until it listens; AssertionError with its log if it does not."""
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -109,7 +119,7 @@ class BridgeProcess:
     def health(self) -> dict[str, Any]:
         """The body of /health, whatever its status."""
         try:
-            with urllib.request.urlopen(f"{self.api_url}/health", timeout=5) as answer:  # noqa: S310 - loopback
+            with _DIRECT.open(f"{self.api_url}/health", timeout=5) as answer:
                 body = answer.read()
         except urllib.error.HTTPError as error:
             body = error.read()
@@ -118,7 +128,8 @@ class BridgeProcess:
 
     def events(self) -> Events:
         """What the file destination has by now."""
-        return Events.from_ndjson(self.events_file.read_bytes() if self.events_file.exists() else b"")
+        written = self.events_file.read_bytes() if self.events_file.exists() else b""
+        return Events.from_ndjson(written[: written.rfind(b"\n") + 1])  # the last line may still be on its way
 
     def wait_for_events(self, count: int, within_s: float = 20.0) -> Events:
         """Wait for at least `count` events in the file destination."""
