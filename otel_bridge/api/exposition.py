@@ -3,7 +3,7 @@
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from otel_bridge.telemetry import Points, meter_provider
+from otel_bridge.telemetry.metrics import Points, meter_provider
 
 
 class Exposition:

@@ -10,7 +10,7 @@ import msgspec
 
 from otel_bridge.deliver import DestinationState
 from otel_bridge.journal import DestinationSums, Sums, sums
-from otel_bridge.telemetry import Points
+from otel_bridge.telemetry.metrics import Points
 
 STALE_S = 5.0
 

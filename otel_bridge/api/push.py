@@ -11,7 +11,7 @@ import structlog
 
 from otel_bridge.api.figures import Figures, Status
 from otel_bridge.model import BridgeError
-from otel_bridge.telemetry import Points, meter_provider
+from otel_bridge.telemetry.metrics import Points, meter_provider
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 READ_EVERY_S = 5.0

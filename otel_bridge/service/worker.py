@@ -19,7 +19,7 @@ import structlog
 
 from otel_bridge.model import BridgeError
 from otel_bridge.settings import Settings
-from otel_bridge.telemetry import configure_logging
+from otel_bridge.telemetry.logs import configure_logging
 
 LENGTH = struct.Struct(">Q")
 ORPHAN_S = 7.0

@@ -21,7 +21,7 @@ from otel_bridge.deliver import KINDS, Deliveries
 from otel_bridge.journal import AcceptedLog, Batch, EventLog, Failure, prepare
 from otel_bridge.model import Accepted, Event, Kind, Omission, Tally
 from otel_bridge.settings import Api, Destination, Endpoint, Journal, Settings
-from otel_bridge.telemetry import METRICS
+from otel_bridge.telemetry.metrics import METRICS
 from otel_bridge.testing.sink import Sink
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from otel_bridge.settings import Log, Secret
-from otel_bridge.telemetry import configure_logging
+from otel_bridge.telemetry.logs import configure_logging
 
 
 @pytest.fixture(autouse=True)

@@ -1,24 +1,19 @@
-"""What the bridge says about itself: the table of metrics (docs/metrics.md), and how it logs.
+"""The table of metrics (docs/metrics.md) as OpenTelemetry instruments.
 
-Metrics are read from the journal's own counts whenever somebody asks, so that they agree with `/health` and
+They are read from the journal's own counts whenever somebody asks, so that they agree with `/health` and
 survive a restart.
 """
 
-import contextlib
-import logging
-import sys
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Literal, TextIO, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
 
 import msgspec
-import structlog
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 
 from otel_bridge import __version__
-from otel_bridge.settings import Log, Secret
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -97,54 +92,3 @@ def _callback(
         return [Observation(value, attributes) for value, attributes in points().get(metric.name, [])]
 
     return observe
-
-
-def configure_logging(settings: Log) -> None:
-    """Write to stderr, as text or one JSON object a line; secrets are masked in both."""
-    level = logging.getLevelNamesMapping()[settings.level.upper()]
-    render: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
-    if settings.format == "text":
-        render = [structlog.dev.ConsoleRenderer(colors=False)]
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _mask,
-            *render,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Stderr())),
-        cache_logger_on_first_use=False,
-    )
-
-
-class _Stderr:
-    """A line that can't be written (a full disk, a closed pipe) is lost and stops nothing else."""
-
-    def write(self, text: str) -> None:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError):
-            sys.stderr.flush()
-
-
-def _mask(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: _masked(value) for key, value in event.items()}
-
-
-def _masked(value: Any) -> Any:
-    """A Secret is a str, so that a renderer could print it: replace it, at any depth."""
-    if isinstance(value, Secret):
-        return "***"
-    if isinstance(value, Mapping):
-        return {key: _masked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_masked(item) for item in value]
-    return value
-
-
-def _json(event: Any, **_: Any) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()

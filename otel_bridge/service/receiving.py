@@ -1,0 +1,74 @@
+"""The receiving process, `python -m otel_bridge.service.receiving DESCRIPTOR`.
+
+`otel-bridge serve` becomes this process by exec once the configuration is checked: what reading and checking it
+needs (pydantic, YAML, click) would stay in memory for as long as the bridge runs.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+import uvloop
+
+from otel_bridge.model import BridgeError
+from otel_bridge.service.endpoints import Endpoints
+from otel_bridge.service.serve import serve
+from otel_bridge.service.worker import settings_from_wire, settings_to_wire
+from otel_bridge.settings import Settings
+from otel_bridge.telemetry.logs import configure_logging
+
+
+def become(settings: Settings) -> NoReturn:
+    """Replace this process, keeping its pid. Settings go through an open descriptor, never through a named file."""
+    descriptor = _unnamed()
+    os.set_inheritable(descriptor, True)
+    os.write(descriptor, settings_to_wire(settings))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", __name__, str(descriptor)])  # noqa: S606 - ourselves
+
+
+def _unnamed() -> int:
+    """A file without a name, in memory where the system can do that."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("settings", 0)
+    descriptor, name = tempfile.mkstemp()
+    Path(name).unlink()
+    return descriptor
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; an error of ours is one line on stderr and exit code 2."""
+    with os.fdopen(int(sys.argv[1]), "rb") as stream:
+        settings = settings_from_wire(stream)
+    configure_logging(settings.log)
+    try:
+        uvloop.run(serve(settings, lambda endpoints: announce(endpoints, settings)))
+    except BridgeError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from None
+
+
+def announce(endpoints: Endpoints, settings: Settings) -> None:
+    """Say where to send, where to look and where events go."""
+    scheme = {door: "https" if getattr(settings.receive, door).tls else "http" for door in ("grpc", "http")}
+    rows = [
+        ("OTLP/gRPC", f"{scheme['grpc']}://{endpoints.grpc}" if endpoints.grpc else "off"),
+        ("OTLP/HTTP", f"{scheme['http']}://{endpoints.http}" if endpoints.http else "off"),
+        ("health", f"http://{endpoints.api}/health"),
+        ("metrics", f"http://{endpoints.api}/metrics"),
+        ("journal", settings.data_dir),
+    ]
+    rows += [("destination", f"{d.name} ({d.type})") for d in settings.destinations]
+    if not settings.destinations:
+        rows.append(
+            ("destination", "none: events are kept; see `otel-bridge events`, or configure `destinations`")
+        )
+    sys.stdout.write("".join(f"{name:<12} {value}\n" for name, value in rows))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
