@@ -79,7 +79,7 @@ def main() -> None:
     run("run inside a run, Collector answers", "nested", here)
     run("run inside a run, Collector absent", "nested", nowhere)
     run("run inside a run, without a spool", "nested", here, OTEL_LINEAGE_SPOOL_DIR="none")
-    run("outermost run, waits for the Collector", "outermost", here)
+    run("outermost run, Collector answers", "outermost", here)
     run("outermost run, Collector absent", "outermost", nowhere)
     run("outermost run, OTEL_LINEAGE_FLUSH_TIMEOUT=0", "outermost", here, OTEL_LINEAGE_FLUSH_TIMEOUT="0")
 

@@ -81,9 +81,7 @@ class Assembler:
                 return self._heartbeat(observation)
             case ErrorObserved():
                 return self._error(observation)
-            case DatasetObserved(evidence, at_ns, dataset, omissions):
-                return [DatasetDescribed(evidence, at_ns, dataset, omissions)]
-            case JobObserved():
+            case DatasetObserved() | JobObserved():
                 return [_described(observation)]
             case Unusable():
                 return []
@@ -300,16 +298,18 @@ def _run_of(record: Record) -> Run:
     return record.run
 
 
-def _described(job: JobObserved) -> JobDescribed:
+def _described(said: DatasetObserved | JobObserved) -> Transition:
+    if isinstance(said, DatasetObserved):
+        return DatasetDescribed(said.evidence, said.at_ns, said.dataset, said.omissions)
     return JobDescribed(
-        evidence=job.evidence,
-        at_ns=job.at_ns,
-        job=job.job,
-        inputs=job.inputs,
-        outputs=job.outputs,
-        job_values=job.job_values,
-        job_facets=job.job_facets,
-        omissions=job.omissions,
+        evidence=said.evidence,
+        at_ns=said.at_ns,
+        job=said.job,
+        inputs=said.inputs,
+        outputs=said.outputs,
+        job_values=said.job_values,
+        job_facets=said.job_facets,
+        omissions=said.omissions,
     )
 
 

@@ -18,6 +18,8 @@ R = TypeVar("R")
 
 REF = otel_context.create_key("otel-lineage-run-ref")
 RUN = otel_context.create_key("otel-lineage-run")
+EXACT = otel_context.create_key("otel-lineage-exact")
+"""In the context that a run's span is started with: its attributes, which span limits may cut on the span."""
 
 
 def ref_in(context: Context | None = None) -> RunRef | None:

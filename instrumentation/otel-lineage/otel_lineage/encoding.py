@@ -39,7 +39,7 @@ def encode_span(span: ReadableSpan, exact: Mapping[str, Any]) -> bytes:
     copy = request.resource_spans[0].scope_spans[0].spans[0]
     if span.context is not None:
         copy.flags |= span.context.trace_flags & 0xFF  # the encoder leaves W3C's flags out
-    missing = {**exact, at.EXPORT: "lineage"}
+    missing = {**exact, at.EXPORT: at.EXPORT_LINEAGE}
     for attribute in copy.attributes:
         value = missing.pop(attribute.key, None)
         if value is not None and attribute.value.string_value != value:

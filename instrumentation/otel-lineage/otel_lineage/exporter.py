@@ -109,7 +109,7 @@ class Lane:
         except ImportError:
             answer = Answer(Verdict.LATER, "grpcio is missing: pip install 'otel-lineage[grpc]'")
         except Exception as error:  # noqa: BLE001  bad URLs, bad certificates: whatever it is, keep the data
-            answer = Answer(Verdict.LATER, f"{self.target.url}: {error!r}")
+            answer = Answer(Verdict.LATER, f"{self.target.shown}: {error!r}")
         self._note(answer, started)
         return answer
 

@@ -1,12 +1,14 @@
 """The span processor: knows every run span from its start, and takes it when it ends."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_value
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext
 
 from otel_lineage import attributes as at
+from otel_lineage.contexts import EXACT
 from otel_lineage.identity import RunRef, canonical_run_id, job_namespace, parent_attributes, run_id_of_span
 from otel_lineage.loops import in_event_loop
 from otel_lineage.runtime import Runtime, current
@@ -24,14 +26,16 @@ class LineageSpanProcessor(SpanProcessor):
         if runtime is None or runtime.settings.disabled:
             return
         around = runtime.runs.around(parent_context)
-        if at.JOB_NAME in (span.attributes or {}):
-            _begin(runtime, span, around or runtime.incoming.parent)
+        exact = get_value(EXACT, parent_context) if parent_context is not None else None
+        given = {**(span.attributes or {}), **(exact if isinstance(exact, Mapping) else {})}
+        if at.JOB_NAME in given:
+            _begin(runtime, span, given, around or runtime.incoming.parent)
         elif around is not None:
             span.set_attribute(at.RUN_ID, around.run_id)
 
     @guarded("ending a run", fallback=None)
     def on_end(self, span: ReadableSpan) -> None:
-        """A run that this process opened: keep its copy, send it soon, and wait for the outermost."""
+        """A run that this process opened: keep its copy and send it soon."""
         runtime = current()
         if runtime is None or runtime.settings.disabled or span.context is None:
             return
@@ -46,8 +50,8 @@ class LineageSpanProcessor(SpanProcessor):
         elif run.handle is not None and (handle := run.handle()) is not None:
             exact = handle.exact
         runtime.export_span(span, exact)
-        if run is not None and run.outermost and runtime.waits and not in_event_loop():
-            runtime.exporter.flush(runtime.settings.flush_s)
+        if run is not None and run.outermost:
+            runtime.outermost_ended()
 
     @guarded("shutting down", fallback=None)
     def shutdown(self) -> None:
@@ -63,19 +67,18 @@ class LineageSpanProcessor(SpanProcessor):
         return runtime.exporter.flush(min(timeout_millis / 1000, runtime.settings.flush_s))
 
 
-def _begin(runtime: Runtime, span: Span, parent: RunRef | None) -> None:
-    identity = _identity(span, parent)
+def _begin(runtime: Runtime, span: Span, given: Mapping[str, Any], parent: RunRef | None) -> None:
+    identity = _identity(span, given, parent)
     span.set_attributes(identity)
-    known = {**(span.attributes or {}), **identity}
+    known = {**given, **identity}
     ref = RunRef(str(known[at.RUN_ID]), str(known[at.JOB_NAMESPACE]), str(known[at.JOB_NAME]), _root(known))
     enclosing = runtime.runs.of_run_id(str(known.get(at.PARENT_RUN_ID)))
     runtime.runs.add(span, ref, known, outermost=enclosing is None or not enclosing.ours)
     runtime.export_start(span, known)
 
 
-def _identity(span: ReadableSpan, parent: RunRef | None) -> dict[str, str]:
+def _identity(span: ReadableSpan, given: Mapping[str, Any], parent: RunRef | None) -> dict[str, str]:
     """What the run's attributes do not say yet: its id, its job's namespace, its parent and root."""
-    given = span.attributes or {}
     identity: dict[str, str] = {}
     run_id = canonical_run_id(given.get(at.RUN_ID))
     if run_id is None and at.RUN_ID in given:
@@ -113,8 +116,7 @@ def _become_run(runtime: Runtime, span: ReadableSpan) -> dict[str, str]:
     around = runtime.runs.of_run_id(str(given.get(at.RUN_ID)))
     if around is not None or canonical_run_id(given.get(at.RUN_ID)) is None:
         given.pop(at.RUN_ID, None)
-    shell = ReadableSpan(span.name, span.context, resource=span.resource, attributes=given)
-    identity = _identity(shell, around.ref if around is not None else None)
+    identity = _identity(span, given, around.ref if around is not None else None)
     _amend(span, identity)
     return identity
 

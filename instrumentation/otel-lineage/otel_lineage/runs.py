@@ -13,7 +13,7 @@ from opentelemetry.context import Context
 
 from otel_lineage import attributes as at
 from otel_lineage.carriers import carry
-from otel_lineage.contexts import REF, RUN
+from otel_lineage.contexts import EXACT, REF, RUN
 from otel_lineage.datasets import Dataset, DatasetLike, dataset_of, datasets_json
 from otel_lineage.identity import RunRef, parent_attributes
 from otel_lineage.loops import is_cancellation
@@ -187,6 +187,7 @@ class LineageRun:
         try:
             self._write()
             self._judge(error)
+            self._mark_cut()
         finally:
             self._span.end(end_ns)
 
@@ -199,6 +200,13 @@ class LineageRun:
             for name, facets in self._facets.items():
                 if name in self._changed:
                     self._set(name, to_json(facets))
+
+    @guarded("marking a run", fallback=None)
+    def _mark_cut(self) -> None:
+        """Where span limits cut or dropped what was said, the span must not stand for the run: its copy does."""
+        kept = getattr(self._span, "attributes", None)
+        if kept is not None and any(kept.get(name) != value for name, value in self.exact.items()):
+            self._span.set_attribute(at.EXPORT, at.EXPORT_PARTIAL)
 
     @guarded("recording an exception", fallback=None)
     def _judge(self, error: BaseException | None) -> None:
@@ -321,7 +329,10 @@ def _started(spec: RunSpec, base: Context, start_ns: int | None) -> LineageRun |
     if incoming is not None and not trace.get_current_span(base).get_span_context().is_valid:
         base = trace.set_span_in_context(incoming, base)
     span = run_time.tracer().start_span(
-        spec.job, context=base, attributes=dict(spec.attributes), start_time=start_ns
+        spec.job,
+        context=otel_context.set_value(EXACT, spec.attributes, base),
+        attributes=dict(spec.attributes),
+        start_time=start_ns,
     )
     opened = run_time.runs.of_span(span)
     if opened is None:

@@ -23,6 +23,12 @@ class Target:
     url: str
     headers: Mapping[str, str]
 
+    @property
+    def shown(self) -> str:
+        """The URL for messages, without credentials in it."""
+        head, separator, rest = self.url.rpartition("@")
+        return f"{head.partition('://')[0]}://{rest}" if separator and "://" in head else rest
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -1,15 +1,15 @@
 """One OTLP request to the Collector, over HTTP (protobuf) or gRPC, and what its answer means for the data."""
 
+import base64
 import gzip
 import http.client
 import ssl
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -19,6 +19,7 @@ from otel_lineage.trouble import warn_once
 # The data itself is refused: sending it again would not help.
 REFUSALS = frozenset({400, 413, 415, 422})
 USER_AGENT = "otel-lineage"
+MAX_ANSWER = 65536
 
 
 class Verdict(Enum):
@@ -56,37 +57,73 @@ def open_sender(settings: Settings, target: Target) -> Sender:
 
 
 class HttpSender:
-    """OTLP/HTTP with protobuf. Proxies are taken from the environment, as urllib does."""
+    """OTLP/HTTP with protobuf, over one connection that is kept. Proxies are those of the environment."""
 
     def __init__(self, settings: Settings, target: Target) -> None:
         self._settings = settings
-        self._url = target.url
+        self._target = target
         self._headers = {"content-type": "application/x-protobuf", "user-agent": USER_AGENT, **target.headers}
         if settings.gzip:
             self._headers["content-encoding"] = "gzip"
-        handlers: list[urllib.request.BaseHandler] = []
-        if urlsplit(target.url).scheme == "https":
-            handlers.append(urllib.request.HTTPSHandler(context=_tls(settings)))
-        self._opener = urllib.request.build_opener(*handlers)
+        self._connection: http.client.HTTPConnection | None = None
+        self._path = ""
 
     def send(self, body: bytes) -> Answer:
         """See Sender."""
-        data = gzip.compress(body, 1) if self._settings.gzip else body
-        request = urllib.request.Request(self._url, data, self._headers, method="POST")  # noqa: S310  the user's own URL
         try:
-            with self._opener.open(request, timeout=self._settings.timeout_s) as response:
-                _note_partial(response.read(65536))
-        except urllib.error.HTTPError as error:
-            with error:
-                text = error.read(300).decode("utf-8", "replace").strip()
-            verdict = Verdict.REFUSED if error.code in REFUSALS else Verdict.LATER
-            return Answer(verdict, f"{self._url} answered {error.code} {text}".strip())
+            status, text = self._post(gzip.compress(body, 1) if self._settings.gzip else body)
         except (OSError, http.client.HTTPException) as error:
-            return Answer(Verdict.LATER, f"{self._url}: {error}")
-        return SENT
+            self.close()
+            return Answer(Verdict.LATER, f"{self._target.shown}: {str(error) or type(error).__name__}")
+        if 200 <= status < 300:
+            _note_partial(text)
+            return SENT
+        said = text[:300].decode("utf-8", "replace").strip()
+        verdict = Verdict.REFUSED if status in REFUSALS else Verdict.LATER
+        return Answer(verdict, f"{self._target.shown} answered {status} {said}".strip())
 
     def close(self) -> None:
-        """See Sender. Each request has its own connection."""
+        """See Sender."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _post(self, data: bytes) -> tuple[int, bytes]:
+        """Over the connection that there is; if the server has closed it meanwhile, over a new one."""
+        if self._connection is not None:
+            try:
+                return self._exchange(self._connection, data)
+            except TimeoutError:
+                raise
+            except (OSError, http.client.BadStatusLine):
+                self.close()
+        self._connection = self._connect()
+        return self._exchange(self._connection, data)
+
+    def _exchange(self, connection: http.client.HTTPConnection, data: bytes) -> tuple[int, bytes]:
+        connection.request("POST", self._path, data, self._headers)
+        response = connection.getresponse()
+        text = response.read(MAX_ANSWER)
+        if not response.isclosed():  # more than we want to read
+            self.close()
+        return response.status, text
+
+    def _connect(self) -> http.client.HTTPConnection:
+        url, timeout_s = urlsplit(self._target.url), self._settings.timeout_s
+        self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        proxy = _proxy(url)
+        via = proxy or url
+        host, port = via.hostname or "", via.port
+        allowed = {} if proxy is None else _proxy_authorization(proxy)
+        if url.scheme == "https":
+            tls = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=_tls(self._settings))
+            if proxy is not None:
+                tls.set_tunnel(url.hostname or "", url.port, allowed)
+            return tls
+        if proxy is not None:
+            self._path = f"http://{url.netloc.rpartition('@')[2]}{self._path}"
+            self._headers.update(allowed)
+        return http.client.HTTPConnection(host, port, timeout=timeout_s)
 
 
 class GrpcSender:
@@ -158,6 +195,21 @@ def _note_partial(body: bytes) -> None:
             partial.rejected_spans,
             partial.error_message,
         )
+
+
+def _proxy(url: SplitResult) -> SplitResult | None:
+    """The proxy for this URL: `http_proxy`, `https_proxy` and `no_proxy`, as urllib reads them."""
+    found = urllib.request.getproxies().get(url.scheme)
+    if not found or urllib.request.proxy_bypass(url.netloc.rpartition("@")[2]):
+        return None
+    return urlsplit(found if "://" in found else f"http://{found}")
+
+
+def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:

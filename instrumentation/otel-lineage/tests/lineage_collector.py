@@ -91,14 +91,22 @@ class Collector:
 
 
 class HttpCollector(Collector):
+    """`closes`: it closes each connection after an answer and does not say so."""
+
     protocol = "http/protobuf"
 
     def __init__(self, port=0):
         super().__init__()
+        self.connections = 0
+        self.closes = False
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                collector.connections += 1
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
@@ -120,6 +128,7 @@ class HttpCollector(Collector):
                 self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
+                self.close_connection = collector.closes
 
             def log_message(self, *args):
                 pass

@@ -314,6 +314,32 @@ def test_lineage_copy_is_whole_where_span_limits_cut(programs, http_collector):
     assert len(json.loads(http_collector.lineage["job"]["outputs"])) == 50
 
 
+@pytest.mark.parametrize("limit", ["ATTRIBUTE_VALUE_LENGTH_LIMIT", "ATTRIBUTE_COUNT_LIMIT"])
+def test_a_span_that_limits_cut_says_so_and_its_start_and_copy_are_whole(programs, http_collector, limit):
+    setup = PIPELINE.replace("SAMPLER", "None")
+    body = "    for n in range(3): tracer.start_span('plain').end()\n"
+    programs.run(
+        PREFIX
+        + setup
+        + "with lineage_run('job', inputs=['file|/data/' + 'x' * 60], sql='select 1'):\n"
+        + body,
+        http_collector,
+        **{f"OTEL_SPAN_{limit}": "40" if "LENGTH" in limit else "3"},
+    )
+    (cut,) = [s for s in http_collector.spans if s.name == "job" and s.get("export") != "lineage"]
+    assert cut["export"] == "partial"
+    for whole in (http_collector.lineage["job"], http_collector.starts["job"]):
+        assert json.loads(whole["inputs"]) == [{"namespace": "file", "name": "/data/" + "x" * 60}]
+        assert whole["sql"] == "select 1"
+        assert len(whole["run.id"]) == 36
+
+
+def test_a_span_that_is_whole_says_nothing_of_it(programs, http_collector):
+    body = "with lineage_run('job', inputs=['file|/x'], owners=['a', 'b']) as run: run.set_state('SKIP')"
+    programs.run(PREFIX + PIPELINE.replace("SAMPLER", "None") + body, http_collector)
+    assert sorted(str(s.get("export")) for s in http_collector.spans) == ["None", "lineage"]
+
+
 @pytest.mark.parametrize("sampler", ["always_on", "always_off"])
 def test_opentelemetry_instrument_is_enough(programs, http_collector, sampler):
     import sys

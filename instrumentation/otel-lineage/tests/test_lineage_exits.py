@@ -148,6 +148,49 @@ def test_hanging_collector_delays_the_end_by_the_limit_only(programs, collector,
     assert {f"job{i}" for i in range(50)} <= collector.starts.keys()
 
 
+@pytest.mark.parametrize("closes", [False, True])
+def test_connections_are_kept_and_made_again(programs, http_collector, closes):
+    http_collector.closes = closes
+    program = "from otel_lineage import flush\nfor i in range(5):\n    with lineage_run(f'job{i}'): pass\n    assert flush()"
+    programs.run(PREFIX + program, http_collector)
+    assert {f"job{i}" for i in range(5)} == http_collector.lineage.keys() == http_collector.starts.keys()
+    assert len(http_collector.spans) == len(http_collector.logs) == 5
+    assert http_collector.connections == (len(http_collector.requests) if closes else 2)
+
+
+def test_proxy_of_the_environment(programs, http_collector):
+    out_of_reach = {"OTEL_LINEAGE_ENDPOINT": "http://user:secret@collector.invalid:4318/base"}
+    proxy = {"http_proxy": f"http://me:p%40ss@127.0.0.1:{http_collector.port}", "no_proxy": "elsewhere"}
+    programs.run(PREFIX + "with lineage_run('job'): pass", None, **out_of_reach, **proxy)
+    expect_run(http_collector)
+    path, headers, _ = http_collector.requests[0]
+    assert path == "http://collector.invalid:4318/base/v1/logs"
+    assert {k.lower(): v for k, v in headers.items()}["proxy-authorization"] == "Basic bWU6cEBzcw=="
+    _, err = programs.run(PREFIX + "with lineage_run('job'): pass", None, **out_of_reach, no_proxy="*")
+    assert "http://collector.invalid:4318/base/v1/logs" in err
+    assert "secret" not in err
+
+
+def test_a_slow_collector_does_not_hold_up_every_run(programs, http_collector):
+    """The first outermost run waits for it, those right after it don't."""
+
+    def slow(path, body):
+        time.sleep(0.3)
+        return 200
+
+    http_collector.temper = slow
+    program = (
+        "def job(i):\n"
+        "    with lineage_run(f'job{i}'): pass\n"
+        "    return time.monotonic()\n"
+        "ends = [job(i) for i in range(20)]\n"
+        "print(sum(after - before >= 0.3 for before, after in zip(ends, ends[1:])))\n"
+    )
+    out, _ = programs.run(PREFIX + program, http_collector)
+    assert out == "0\n"
+    assert len(http_collector.lineage) == 20
+
+
 def test_absent_collector_then_the_next_process_sends(programs):
     port = free_port()
     absent = {"OTEL_LINEAGE_ENDPOINT": f"http://127.0.0.1:{port}"}
