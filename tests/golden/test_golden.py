@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from otel_bridge.config import load
 from otel_bridge.service.offline import convert_files
@@ -42,3 +43,10 @@ def test_there_are_cases() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_converting_twice_gives_the_same_bytes(case: Path) -> None:
     assert convert(case) == convert(case)
+
+
+def test_every_name_of_the_convention_has_a_case() -> None:
+    table = yaml.safe_load((HERE.parents[1] / "convention/attributes.yaml").read_text())
+    said = "".join((case / "input.jsonl").read_text() for case in CASES).replace('\\"', '"')
+    names = {row["name"] for group in ("attributes", "log_events", "dataset") for row in table[group]}
+    assert {name for name in names if f'"{name}"' not in said} == set()
