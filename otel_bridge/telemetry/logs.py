@@ -30,6 +30,19 @@ def configure_logging(settings: Log) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Stderr())),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    root.handlers = [h for h in root.handlers if not isinstance(h, _FromLibraries)] + [_FromLibraries()]
+
+
+class _FromLibraries(logging.Handler):
+    """What libraries log, from warnings on, becomes lines like ours, so that `format: json` means every line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            level, text = min(record.levelno // 10 * 10, logging.CRITICAL), record.getMessage()
+            structlog.get_logger().log(level, text, logger=record.name, exc_info=record.exc_info)
+        except Exception:  # noqa: BLE001 - a bad log call of a library stops nothing
+            self.handleError(record)
 
 
 class _Stderr:
