@@ -71,7 +71,7 @@ class Figures(msgspec.Struct, frozen=True):
     @property
     def trouble(self) -> str:
         """Why conversion stands still; "" if it does not."""
-        if self.sums.events_bytes < self.max_events:
+        if self.sums.events_bytes < self.max_events or not self.sums.waiting:
             return ""
         lagging = ", ".join(d.name for d in self.destinations if d.waiting)
         return (

@@ -21,7 +21,7 @@ POLL_LONGEST_S = 0.1
 WISHES_EVERY_S = 0.5
 PRUNE_EVERY_S = 60.0
 KEEP_WISHES_S = 7 * 86400
-DRAIN_S = 5.0
+DRAIN_S = 3.0
 
 log = structlog.get_logger()
 

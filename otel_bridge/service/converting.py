@@ -127,7 +127,14 @@ class Converter:
                 self._postpone(due_ns, error, now_ns)
 
     def _postpone(self, due_ns: int, error: ConversionFailed, now_ns: int) -> None:
-        for record in self._records.due(due_ns):
+        """Several that are due at the same instant are set a nanosecond apart first, to find the one that fails."""
+        records = list(self._records.due(due_ns))
+        if len(records) > 1:
+            for number, record in enumerate(records):
+                self._records.put(_postponed(record, due_ns + number))
+            self._log.commit(Batch(), self._records, now_ns)
+            return
+        for record in records:
             log.error(
                 "an overdue run could not be converted; it is tried again in an hour",
                 trace_id=record.trace_id, span_id=record.span_id, traceback=str(error),
