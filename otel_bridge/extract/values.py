@@ -6,7 +6,7 @@ reads attributes by name with them and notes what was left out.
 
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -190,16 +190,22 @@ def _json(value: str) -> Value:
         found = msgspec.json.decode(value)
     except (msgspec.DecodeError, RecursionError) as error:
         raise LeftOut(f"is no valid JSON ({error}): {shown(value)}") from None
-    _check_size(found, MAX_DEPTH)
+    _check_size((found,), MAX_DEPTH + 1)
     return found
 
 
-def _check_size(value: Value, depth: int) -> None:
-    """Refuse what later encoders can't take: endless nesting, integers beyond 64 bits."""
+def _check_size(values: Iterable[Value], depth: int) -> None:
+    """Refuse what later encoders can't take: endless nesting, integers beyond 64 bits.
+
+    Texts, which most values are, cost one comparison.
+    """
     if depth == 0:
         raise LeftOut(f"is nested more than {MAX_DEPTH} levels deep")
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            _check_size(item, depth - 1)
-    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
-        raise LeftOut(f"the number {shown(str(value))} has more than 64 bits; give it as text")
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            continue
+        if kind is dict or kind is list:
+            _check_size(value.values() if kind is dict else value, depth - 1)
+        elif kind is int and abs(value) > MAX_INTEGER:
+            raise LeftOut(f"the number {shown(str(value))} has more than 64 bits; give it as text")

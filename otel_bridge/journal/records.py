@@ -37,6 +37,7 @@ class SqliteRecords:
         self._changed: dict[_Key, Record] = {}
         self._fresh = MemoryRecords()
         self._kept.clear()
+        self._any: dict[str, bool] = {}
 
     @property
     def pending(self) -> int:
@@ -62,10 +63,14 @@ class SqliteRecords:
 
     def waiting(self, trace_id: str, span_id: str) -> list[Record]:
         """Records of this trace with this `waits_span`."""
+        if not self._any_stored("any_waiting"):
+            return self._fresh.waiting(trace_id, span_id)
         return [*self._unchanged("waiting", (trace_id, span_id)), *self._fresh.waiting(trace_id, span_id)]
 
     def waiting_for_run(self, run_id: str) -> list[Record]:
         """Records with this `waits_run`."""
+        if not self._any_stored("any_waiting_for_run"):
+            return self._fresh.waiting_for_run(run_id)
         return [*self._unchanged("waiting_for_run", (run_id,)), *self._fresh.waiting_for_run(run_id)]
 
     def due(self, now_ns: int) -> list[Record]:
@@ -101,6 +106,7 @@ class SqliteRecords:
             self._keep(key, record)
         self._changed = {}
         self._fresh = MemoryRecords()
+        self._any = {}
 
     def _row(self, record: Record) -> tuple[Any, ...]:
         return (
@@ -113,6 +119,12 @@ class SqliteRecords:
             record.updated_ns,
             self._encode(record),
         )
+
+    def _any_stored(self, name: str) -> bool:
+        """Whether a query finds anything on disk, asked once a batch: mostly nothing waits, and every span asks."""
+        if name not in self._any:
+            self._any[name] = bool(self._rows(name, ()))
+        return self._any[name]
 
     def _unchanged(self, name: str, values: tuple[Any, ...]) -> Iterator[Record]:
         """Stored records that a query finds, without those that changed since."""

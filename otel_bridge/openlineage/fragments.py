@@ -38,8 +38,8 @@ class Fragments:
         return _encode({PRODUCER: self._producer, SCHEMA_URL: url})[:-1]
 
     def built(self, facet: Facet, shape: Shape) -> msgspec.Raw:
-        """The fragment of a facet that was built from short forms."""
-        body = encoded(shape)
+        """The fragment of a facet that was built from short forms, which are only as deep as the shape."""
+        body = _json(shape)
         return msgspec.Raw(self._heads[facet.slot, facet.key] + (b"}" if body == b"{}" else b"," + body[1:]))
 
     def given(self, facet: Facet, value: Value) -> msgspec.Raw:
@@ -89,17 +89,21 @@ def _absolute(url: str, base_url: str) -> str:
 
 def encoded(value: Any) -> bytes:
     """As JSON; `LeftOut` for what JSON or its usual readers can't take."""
+    raw = _json(value)
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _too_deep(msgspec.json.decode(raw), MAX_DEPTH):
+        raise LeftOut(f"is nested more than {MAX_DEPTH} levels deep")
+    return raw
+
+
+def _json(value: Any) -> bytes:
     try:
-        raw = _encode(value)
+        return _encode(value)
     except UnicodeEncodeError:
         raise LeftOut("has a text that is not Unicode") from None
     except RecursionError:
         raise LeftOut(f"is nested more than {MAX_DEPTH} levels deep") from None
     except (TypeError, ValueError, OverflowError) as error:
         raise LeftOut(f"can't be written as JSON: {error}") from None
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _too_deep(msgspec.json.decode(raw), MAX_DEPTH):
-        raise LeftOut(f"is nested more than {MAX_DEPTH} levels deep")
-    return raw
 
 
 def _fields(value: Value) -> Mapping[str, Any]:

@@ -52,6 +52,8 @@ Maybe = UnsetType
 
 Positive = Annotated[int, Meta(ge=1)]
 
+Text = Annotated[str, Meta(min_length=1)]
+
 
 class Part(Struct, frozen=True, kw_only=True):
     """An object inside a facet."""

@@ -19,6 +19,14 @@ SELECT trace_id, span_id, body FROM records WHERE trace_id = ? AND waits_span = 
 -- Records that wait for a run.
 SELECT trace_id, span_id, body FROM records WHERE waits_run = ? AND waits_run <> '';
 
+-- name: any_waiting
+-- Whether a record waits for a span.
+SELECT 1 FROM records WHERE waits_span <> '' LIMIT 1;
+
+-- name: any_waiting_for_run
+-- Whether a record waits for a run.
+SELECT 1 FROM records WHERE waits_run <> '' LIMIT 1;
+
 -- name: due
 -- Records that must be looked at, the earliest first.
 SELECT trace_id, span_id, body FROM records WHERE due_ns <= ? ORDER BY due_ns;

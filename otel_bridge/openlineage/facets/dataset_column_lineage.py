@@ -1,14 +1,15 @@
 """columnLineage: which fields of the inputs each field of an output comes from."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, Meta
 
 from otel_bridge.model import Value
 from otel_bridge.openlineage.core import facet_url
 from otel_bridge.openlineage.reading import Fields, listing, mapping, text
-from otel_bridge.openlineage.shapes import Maybe, Part, Shape
+from otel_bridge.openlineage.shapes import Maybe, Part, Shape, Text
 
 KEY: Final = "columnLineage"
 SLOT: Final = "dataset"
@@ -67,6 +68,23 @@ class ColumnLineage(Shape, frozen=True, kw_only=True):
 SHAPE: Final = ColumnLineage
 
 
+class PlainTransformation(Transformation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As a map, with nothing to correct."""
+
+    type: Text
+    subtype: Text | Maybe = UNSET
+    description: Text | Maybe = UNSET
+
+
+class PlainInput(InputField, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An input field with nothing to correct, as most are: read without looking at it in Python."""
+
+    namespace: Text
+    name: Text
+    field: Text
+    transformations: Annotated[list[PlainTransformation], Meta(min_length=1)] | Maybe = UNSET  # type: ignore[assignment]
+
+
 def build(values: Mapping[str, Value]) -> ColumnLineage:
     """From a map of output field to a list of `{namespace, name, field, transformations}`.
 
@@ -83,7 +101,10 @@ def build(values: Mapping[str, Value]) -> ColumnLineage:
 
 
 def _inputs(value: Value, what: str) -> list[InputField]:
-    return [_input(entry, what, i) for i, entry in enumerate(listing(value, what), 1)]
+    try:
+        return list[InputField](msgspec.convert(value, list[PlainInput]))
+    except msgspec.ValidationError:
+        return [_input(entry, what, i) for i, entry in enumerate(listing(value, what), 1)]
 
 
 def _input(entry: Value, what: str, number: int) -> InputField:

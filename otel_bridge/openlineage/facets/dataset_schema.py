@@ -1,14 +1,15 @@
 """schema: the fields of a dataset, nested as deep as they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
+import msgspec
 from msgspec import UNSET
 
 from otel_bridge.model import LeftOut, Value
 from otel_bridge.openlineage.core import facet_url
 from otel_bridge.openlineage.reading import MAX_DEPTH, Fields, listing
-from otel_bridge.openlineage.shapes import Maybe, Part, Shape, Whole
+from otel_bridge.openlineage.shapes import Maybe, Part, Shape, Text, Whole
 
 KEY: Final = "schema"
 SLOT: Final = "dataset"
@@ -41,9 +42,20 @@ class Schema(Shape, frozen=True, kw_only=True):
 SHAPE: Final = Schema
 
 
+class Plain(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A field with nothing to correct, as most are: read without looking at it in Python."""
+
+    name: Text
+    type: Text | Maybe = UNSET
+    description: Text | Maybe = UNSET
+
+
 def build(values: Mapping[str, Value]) -> Schema:
     """From a list of `{name, type, description, ordinal_position, fields}`; only the name is needed."""
-    return Schema(fields=_columns(listing(values["schema"], "the schema"), "field", MAX_DEPTH // 2))
+    try:
+        return Schema(fields=cast(list[Column], msgspec.convert(values["schema"], list[Plain])))
+    except msgspec.ValidationError:
+        return Schema(fields=_columns(listing(values["schema"], "the schema"), "field", MAX_DEPTH // 2))
 
 
 def of_names(names: Iterable[str]) -> Schema:
