@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from otel_bridge.assemble import lost
 from otel_bridge.assemble.merge import absorb, failure, once
-from otel_bridge.assemble.parents import Above, above, parentage
+from otel_bridge.assemble.parents import Above, above, circular, parentage
 from otel_bridge.assemble.records import Record, Records
 from otel_bridge.model import (
     DatasetDescribed,
@@ -220,6 +220,8 @@ class Assembler:
                 self._settle(latest, out, deadline_ns)
 
     def _start(self, record: Record, found: Above) -> RunChanged:
+        if circular(record, found, self._records):
+            found = Above(endless=True)
         known = parentage(record, found, self._runs.parent_wait)
         run = _run_of(record)
         if known.unknown:

@@ -57,6 +57,18 @@ def above(record: Record, records: Records) -> Above:
     return Above()
 
 
+def circular(record: Record, found: Above, records: Records) -> bool:
+    """Whether the runs above the one that was found lead back to this run."""
+    step = found.record
+    for _ in range(MAX_HOPS):
+        if step is None or (step.start_sent and step.parent is None):
+            return False
+        if record.run_id in (step.run_id, step.parent.run_id if step.parent else ""):
+            return True
+        step = records.by_run(step.parent.run_id) if step.parent else above(step, records).record
+    return True
+
+
 def parentage(record: Record, found: Above, waited_s: float) -> Parentage:
     """What to say at START, with what was found."""
     if found.record:
@@ -81,7 +93,7 @@ def _root(parent: Record) -> RunRef | None:
 
 def _reason(found: Above, waited_s: float) -> str:
     if found.endless:
-        return f"no run among the {MAX_HOPS} spans above: they form a cycle or are nested too deep"
+        return f"the spans or runs above form a cycle, or there are more than {MAX_HOPS}"
     late = f"did not arrive within {waited_s:g} s (runs.parent_wait)"
     if found.span_id:
         return f"span {found.span_id} above {late}; send its start, or carry the parent on the span"

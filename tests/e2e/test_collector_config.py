@@ -58,11 +58,15 @@ class Line:
         post(to or self.gateway, "/v1/traces", request.SerializeToString())
 
     def send_logs(self, *event_names: str) -> None:
-        """Send log records that have these event names."""
+        """Send log records that have these event names; with `old:` as older SDKs give them."""
         request = ExportLogsServiceRequest()
         records = request.resource_logs.add().scope_logs.add().log_records
         for name in event_names:
-            records.add(event_name=name, trace_id=secrets.token_bytes(16), span_id=secrets.token_bytes(8))
+            record = records.add(trace_id=secrets.token_bytes(16), span_id=secrets.token_bytes(8))
+            if name.startswith("old:"):
+                record.attributes.add(key="event.name").value.string_value = name.removeprefix("old:")
+            else:
+                record.event_name = name
         post(self.gateway, "/v1/logs", request.SerializeToString())
 
     def settle(self, *ends: Sink) -> None:
@@ -94,10 +98,11 @@ def test_lineage_arrives_at_the_bridge_and_nothing_else_does(tmp_path: Path) -> 
         flow.send_logs(
             "openlineage.run.start", "exception", "user.login", "", "openlineage.job", "openlineagex"
         )
+        flow.send_logs("old:openlineage.run.start", "old:user.login", "old:exception")
         flow.settle(flow.bridge)
-        wait_until(lambda: len(flow.bridge.logs) >= 3)
+        wait_until(lambda: len(flow.bridge.logs) >= 5)
         assert names(flow.bridge) == ["copy", "inside", "run"]
-        assert flow.bridge.event_names == ["exception", "openlineage.job", "openlineage.run.start"]
+        assert flow.bridge.event_names == ["", "", "exception", "openlineage.job", "openlineage.run.start"]
         assert {headers.get("content-encoding") for headers in flow.bridge.headers} == {"gzip"}
 
 

@@ -201,6 +201,11 @@ class TestParents:
             "openlineage.parent.run.id": "the parent needs openlineage.parent.job.name too, so it is left out"
         }
 
+    def test_itself(self):
+        found = read({**PARENT, "openlineage.run.id": OWN})
+        assert found.parent is None
+        assert omitted(found) == {"openlineage.parent.run.id": "a run can't be its own parent"}
+
     def test_wrong_id(self):
         found = read(PARENT | {"openlineage.parent.run.id": "7"})
         assert found.parent is None

@@ -181,15 +181,19 @@ class _Reading:
 
     def run(self, evidence: Evidence, phase: Phase, span: SpanRef, started_ns: int) -> RunObserved:
         """The run that a span or start event speaks of."""
-        read = self._attributes.read
+        own = self._attributes.read(convention.RUN_ID, run_id) or run_id_of(span.trace_id, span.span_id)
+        parent = self._relative("parent", *PARENT)
+        if parent and parent.run_id == own:
+            self._attributes.omit(convention.PARENT_RUN_ID, "a run can't be its own parent")
+            parent = None
         return RunObserved(
             evidence=evidence,
             phase=phase,
             span=span,
-            run_id=read(convention.RUN_ID, run_id) or run_id_of(span.trace_id, span.span_id),
+            run_id=own,
             job=self._job(),
             started_ns=started_ns,
-            parent=self._relative("parent", *PARENT),
+            parent=parent,
             root=self._relative("root", *ROOT),
             inputs=self._datasets(convention.INPUTS),
             outputs=self._datasets(convention.OUTPUTS),
