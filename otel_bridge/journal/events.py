@@ -4,6 +4,7 @@ Written by the converting process and by nobody else, except for wishes in `cont
 events, records, omissions, failures, counters and the cursor agree at any moment.
 """
 
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,9 @@ NO_EVENT = 0
 UNUSABLE_KEPT = 1000
 READ_BYTES = 16 * 1024**2
 LATEST_NS = 2**63 - 1
+
+_QUOTED = re.compile(r"`[^`]*`?")
+_DETAIL = re.compile(r" \(|: ")
 
 _SQL = queries.load("events")
 
@@ -195,7 +199,7 @@ class EventLog:
             changes["bytes"] += len(event.body)
         self.connection.executemany(_SQL["insert"], rows)
         self.connection.executemany(_SQL["insert_omission"], omissions)
-        changes.update(f"omission:{reason}" for _, _, reason in omissions)
+        changes.update(f"omission:{counted_as(reason)}" for _, _, reason in omissions)
         return changes
 
     def _put_unusable(self, omissions: Sequence[Omission]) -> Counter[str]:
@@ -204,7 +208,7 @@ class EventLog:
             rows = [(NO_EVENT, omission.path, omission.reason) for omission in omissions]
             self.connection.executemany(_SQL["insert_omission"], rows)
             self.connection.execute(_SQL["delete_unusable"], (UNUSABLE_KEPT,))
-        return Counter(f"omission:{omission.reason}" for omission in omissions)
+        return Counter(f"omission:{counted_as(omission.reason)}" for omission in omissions)
 
     def _put_outcomes(self, batch: Batch, now_ns: int) -> Counter[str]:
         """Failures, rows converted again, and the cursor; returns the changes of `converted` and `failed`."""
@@ -410,6 +414,17 @@ def converted_up_to(directory: Path) -> int:
         return reader.cursor()
     finally:
         reader.close()
+
+
+def counted_as(reason: str) -> str:
+    """A reason as the name of a counter: without the values that it quotes, which are many and may be secret.
+
+    >>> counted_as("is no valid JSON (it ends too early): `{'password': 'x`")
+    'is no valid JSON'
+    >>> counted_as("must be BATCH or STREAMING, not `x`")
+    'must be BATCH or STREAMING, not ...'
+    """
+    return _QUOTED.sub("...", _DETAIL.split(reason, maxsplit=1)[0])
 
 
 def _any(batch: Batch) -> bool:

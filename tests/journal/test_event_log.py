@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from msgspec.structs import replace
 from written import event, limits
 
 from otel_bridge.assemble import Record
@@ -54,6 +55,22 @@ def test_a_batch_is_read_back_whole(tmp_path, events):
     found = sums(tmp_path)
     assert (found.events, found.omissions) == ({"START": 1, "COMPLETE": 1}, {"not a list": 2})
     assert (found.converted, found.failed, found.assembly) == (2, 1, {"parent_late": 1})
+
+
+def test_counters_hold_no_values_of_data(tmp_path, events):
+    reason = "is no valid JSON (cut off): `{'password': 'hunter2`"
+    events.commit(Batch(events=[event("run-1", "START", (Omission("openlineage.inputs", reason),))]), None, 1)
+    assert sums(tmp_path).omissions == {"is no valid JSON": 1}
+    reader = EventReader(tmp_path)
+    assert reader.omissions_of(1) == [Omission("openlineage.inputs", reason)]
+    reader.close()
+
+
+def test_an_event_from_the_end_of_time_is_kept(tmp_path, events):
+    events.commit(Batch(events=[replace(event(), event_time_ns=2**64 - 1)]), None, 1)
+    reader = EventReader(tmp_path)
+    assert reader.last_seq() == 1
+    reader.close()
 
 
 def test_an_empty_batch_writes_nothing(events):
