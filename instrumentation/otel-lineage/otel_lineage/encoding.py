@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 
 from otel_lineage import attributes as at
-from otel_lineage.values import to_text
+from otel_lineage.values import is_cut, to_text
 
 SCOPE = "otel_lineage"
 HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
@@ -41,9 +41,11 @@ def encode_span(span: ReadableSpan, exact: Mapping[str, Any]) -> bytes:
         copy.flags |= span.context.trace_flags & 0xFF  # the encoder leaves W3C's flags out
     missing = {**exact, at.EXPORT: at.EXPORT_LINEAGE}
     for attribute in copy.attributes:
-        value = missing.pop(attribute.key, None)
-        if value is not None and attribute.value.string_value != value:
-            attribute.value.CopyFrom(_any_value(value))
+        value, kept = missing.pop(attribute.key, None), attribute.value
+        if attribute.key == at.EXPORT or is_cut(
+            kept.string_value if kept.HasField("string_value") else kept, value
+        ):
+            kept.CopyFrom(_any_value(value))
     copy.attributes.extend(_key_values(missing))
     return bytes(request.SerializeToString())
 

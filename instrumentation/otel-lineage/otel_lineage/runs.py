@@ -18,7 +18,7 @@ from otel_lineage.datasets import Dataset, DatasetLike, dataset_of, datasets_jso
 from otel_lineage.identity import RunRef, parent_attributes
 from otel_lineage.loops import is_cancellation
 from otel_lineage.trouble import guarded, warn_once
-from otel_lineage.values import to_attribute, to_json, to_text
+from otel_lineage.values import is_cut, to_attribute, to_json, to_text
 
 State = Literal["COMPLETE", "FAIL", "ABORT", "SKIP"]
 STATES = ("COMPLETE", "FAIL", "ABORT", "SKIP")
@@ -205,7 +205,7 @@ class LineageRun:
     def _mark_cut(self) -> None:
         """Where span limits cut or dropped what was said, the span must not stand for the run: its copy does."""
         kept = getattr(self._span, "attributes", None)
-        if kept is not None and any(kept.get(name) != value for name, value in self.exact.items()):
+        if kept is not None and any(is_cut(kept.get(name), value) for name, value in self.exact.items()):
             self._span.set_attribute(at.EXPORT, at.EXPORT_PARTIAL)
 
     @guarded("recording an exception", fallback=None)

@@ -10,6 +10,17 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 
+def is_cut(kept: object, exact: object) -> bool:
+    """Whether span limits made `kept` of `exact`, None where they dropped it.
+
+    >>> is_cut("[{", "[{}]"), is_cut(None, 1), is_cut("other", "text"), is_cut(2, 2)
+    (True, True, False, False)
+    """
+    if isinstance(kept, str) and isinstance(exact, str):
+        return kept != exact and exact.startswith(kept)
+    return kept is None
+
+
 def to_text(value: object) -> str:
     """The value as a string without lone surrogates, which no OTLP message can hold."""
     text = value if type(value) is str else str(value)

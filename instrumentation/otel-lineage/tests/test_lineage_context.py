@@ -335,9 +335,14 @@ def test_a_span_that_limits_cut_says_so_and_its_start_and_copy_are_whole(program
 
 
 def test_a_span_that_is_whole_says_nothing_of_it(programs, http_collector):
-    body = "with lineage_run('job', inputs=['file|/x'], owners=['a', 'b']) as run: run.set_state('SKIP')"
+    body = (
+        "with lineage_run('job', inputs=['file|/x'], owners=['a', 'b'], job_type='TASK') as run:\n"
+        "    run.set_state('SKIP')\n"
+        "    run.span.set_attribute('openlineage.job.type', 'MODEL')\n"
+    )
     programs.run(PREFIX + PIPELINE.replace("SAMPLER", "None") + body, http_collector)
     assert sorted(str(s.get("export")) for s in http_collector.spans) == ["None", "lineage"]
+    assert {s["job.type"] for s in http_collector.spans} == {"MODEL"}
 
 
 @pytest.mark.parametrize("sampler", ["always_on", "always_off"])
