@@ -1,11 +1,12 @@
 """The documents tell the truth: every code block runs, and what exists is documented.
 
-Blocks by language: `sh` runs in a shell of a scratch copy of the checkout's files, `python` runs as a program,
-`yaml` must pass `config check`, `json` must parse. `text` is output or a picture. An `sh` block with `serve` in it
-runs until the bridge listens. `make` targets are looked up in the Makefile; CI runs them. `console` is the
-Collector's own command line, which tests/e2e/test_collector_docs.py runs with the real binary.
+Blocks by language: `sh` runs in a shell beside a copy of the examples, `python` runs as a program, or under pytest if
+it defines tests, `yaml` must pass `config check`, `json` must parse. `text` is output or a picture. Targets of `make` and
+folders of `pip install` are looked up; CI runs them. `console` is the Collector's own command line, which
+tests/e2e/test_collector_docs.py runs with the real binary.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -15,9 +16,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -25,6 +26,7 @@ LANGUAGES = {"sh", "python", "yaml", "json", "text", "console"}
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").rglob("*.md")),
     ROOT / "collector-config/README.md",
 ]
@@ -75,9 +77,19 @@ def test_every_fence_has_a_language() -> None:
         assert all(openings), f"{page}: a code block without a language"
 
 
-@pytest.mark.parametrize("block", blocks("sh"), ids=str)
+def on_default_ports(found: list[Block]) -> list[Any]:
+    """One after the other, because they listen on the ports that everybody knows."""
+    group = pytest.mark.xdist_group("default-ports")
+    return [pytest.param(b, id=str(b), marks=[group] if "otel-bridge serve" in b.text else []) for b in found]
+
+
+@pytest.mark.parametrize("block", on_default_ports(blocks("sh")))
 def test_shell(block: Block, scratch: Path, environ: dict[str, str]) -> None:
-    script = "set -euo pipefail\n" + "\n".join(_line(line) for line in block.text.splitlines())
+    run_shell(block.text, scratch, environ)
+
+
+def run_shell(text: str, scratch: Path, environ: dict[str, str]) -> None:
+    script = "set -euo pipefail\n" + "\n".join(_line(line) for line in text.splitlines())
     process = subprocess.Popen(
         ["bash", "-c", script], cwd=scratch, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
@@ -85,41 +97,46 @@ def test_shell(block: Block, scratch: Path, environ: dict[str, str]) -> None:
     try:
         output, _ = process.communicate(timeout=60)
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
     assert process.returncode == 0, output
 
 
 def _line(line: str) -> str:
     """What CI runs itself is only looked up."""
-    if match := re.match(r"(\$ )?make (\w+)", line):
-        assert re.search(rf"^{match[2]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+    if match := re.match(r"make (\w+)", line):
+        assert re.search(rf"^{match[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
         return ":"
-    if line.startswith(("git clone", "pip install", "cd ")):
+    if match := re.match(r"pip install (\S+ ?)+$", line):
+        folders = [word for word in line.split()[2:] if word.startswith(".")]
+        assert folders
+        assert all((ROOT / folder / "pyproject.toml").is_file() for folder in folders), line
         return ":"
     return line
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
 def test_python(block: Block, scratch: Path, environ: dict[str, str]) -> None:
-    (scratch / "example.py").write_text(block.text)
-    command = (
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "example.py"]
-        if "def test_" in block.text
-        else [sys.executable, "example.py"]
-    )
+    run_python(block.text, scratch, environ)
+
+
+def run_python(text: str, scratch: Path, environ: dict[str, str]) -> None:
+    (scratch / "example.py").write_text(text)
+    tests = re.findall(r"^def test_", text, re.MULTILINE)
+    pytest_ = ["-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    command = [sys.executable, *(pytest_ if tests else []), "example.py"]
     done = subprocess.run(command, cwd=scratch, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not tests or f"{len(tests)} passed" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
 def test_yaml(block: Block, scratch: Path, environ: dict[str, str]) -> None:
-    tree = yaml.safe_load(block.text)
-    if "receivers" in tree or "exporters" in tree or "service" in tree:
-        return  # a part of a Collector's configuration: tests/e2e validates the real files
-    (scratch / "bridge.yaml").write_text(block.text)
+    check_yaml(block.text, scratch, environ)
+
+
+def check_yaml(text: str, scratch: Path, environ: dict[str, str]) -> None:
+    (scratch / "bridge.yaml").write_text(text)
     done = subprocess.run(
         [sys.executable, "-m", "otel_bridge", "config", "check", "--config", "bridge.yaml"],
         cwd=scratch, env=environ, capture_output=True, text=True,
@@ -132,7 +149,79 @@ def test_json(block: Block) -> None:
     json.loads(block.text)
 
 
-def test_links_between_pages_resolve() -> None:
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_resolve(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+def broken_links(page: Path) -> list[str]:
+    found = []
+    for target, _, anchor in re.findall(r"\]\(([^)#:\s]*)(#([^)]*))?\)", page.read_text()):
+        file = page.parent / target if target else page
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors(file)):
+            found.append(f"{target}#{anchor}")
+    return found
+
+
+def anchors(page: Path) -> set[str]:
+    """What a heading is called in a link, by GitHub's rule."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_page_is_linked() -> None:
+    """From the README, or from a page that it links."""
+    linked = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#:\s]+)", page.read_text())
+    }
+    assert [page.name for page in PAGES[3:] if page.resolve() not in linked] == []
+
+
+def test_blocks_are_found() -> None:
+    """A pattern that finds nothing would pass everything."""
+    found = {language: len(blocks(language)) for language in LANGUAGES}
+    assert min(found[language] for language in ("sh", "python", "yaml", "text", "console")) > 0
+    fences = sum(page.read_text().count("\n```") for page in PAGES)
+    assert fences == 2 * sum(found.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "false",
+        "true\nfalse\ntrue",
+        "false | cat",
+        "echo $UNSET",
+        "make nothing",
+        "pip install ./nowhere",
+        "otel-bridge nothing",
+    ],
+)
+def test_a_wrong_shell_block_fails(text: str, scratch: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(AssertionError):
+        run_shell(text, scratch, environ)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1 / 0", "def test_x():\n    assert False", "import pytest\n\ndef test_x():\n    pytest.skip('no')"],
+)
+def test_a_wrong_python_block_fails(text: str, scratch: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(AssertionError):
+        run_python(text, scratch, environ)
+
+
+@pytest.mark.parametrize("text", ["runs: {lost_aftr: 1}", "a: b: c"])
+def test_a_wrong_yaml_block_fails(text: str, scratch: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(AssertionError):
+        check_yaml(text, scratch, environ)
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A title: b\n[a](none.md) [b](#a-title-b) [c](#c) [d](page.md) [e](https://example.org/x)\n"
+    )
+    assert broken_links(page) == ["none.md#", "#c"]
