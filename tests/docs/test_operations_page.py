@@ -35,11 +35,8 @@ def keys(value: Any, path: str = "") -> Iterator[str]:
         yield path
 
 
-def test_every_key_of_health(lineage_bridge: BridgeProcess) -> None:
+def test_every_key_of_health_and_every_file(lineage_bridge: BridgeProcess) -> None:
     assert set(keys(lineage_bridge.health())) == rows(section(OPERATIONS, "Health"))
-
-
-def test_every_file_of_the_data_directory(lineage_bridge: BridgeProcess) -> None:
     patterns = rows(section(OPERATIONS, "The data directory"))
     files = [path.name for path in lineage_bridge.data_dir.iterdir()]
     assert len(files) > 5
