@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -18,7 +20,7 @@ from otel_bridge.receive import Receiver, Selection
 from otel_bridge.receive.doors import open_doors
 from otel_bridge.service.children import Child
 from otel_bridge.service.endpoints import Endpoints
-from otel_bridge.settings import Settings
+from otel_bridge.settings import Endpoint, Settings
 
 STATUS_EVERY_S = 1.0
 PRUNE_EVERY_S = 5.0
@@ -40,6 +42,7 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
     directory = Path(settings.data_dir)
     with hold(directory):
         prepare(directory)
+        settings = _with_api_port(settings)
         async with AsyncExitStack() as stack:
             deliver, convert = await _children(stack, settings)
             journal = GroupCommit(AcceptedLog.open(directory, settings.journal))
@@ -53,6 +56,17 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             ready(endpoints)
             await _watch(stop, journal, directory, [deliver, convert])
             log.info("stopping: no new requests; what is not finished stays in the journal")
+
+
+def _with_api_port(settings: Settings) -> Settings:
+    """Port 0 becomes a free port before anything starts: events name the URLs of their facets' schemas."""
+    host, port = settings.api.endpoint.host, settings.api.endpoint.port
+    if port:
+        return settings
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as probe:
+        free = Endpoint(host, probe.getsockname()[1])
+    return replace(settings, api=replace(settings.api, endpoint=free))
 
 
 async def _children(stack: AsyncExitStack, settings: Settings) -> tuple[Child, Child]:

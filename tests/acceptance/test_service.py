@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,20 @@ def test_what_can_not_be_used_is_counted_and_explained(bridge: BridgeProcess) ->
     assert (
         "expected text, got a list, lately openlineage.job.name (log event `openlineage.job`" in said.stdout
     )
+
+
+def test_schemas_of_facets_answer_at_the_urls_that_events_name(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"usd": {"type": "number"}}}
+    cost = {"name": "acme_cost", "slot": "run", "fields": {"usd": "acme.usd"}, "schema": schema}
+    with BridgeProcess(tmp_path / "b", settings={"facets": [cost]}) as bridge:
+        Exporter(bridge.endpoints.http).traces(span(trace_id(), span_id(), job="load", acme__usd=1.5))
+        facets = bridge.wait_for_events(2).one("load", "COMPLETE")["run"]["facets"]
+        for name in ("acme_cost", "otel_trace"):
+            url, _, pointer = facets[name]["_schemaURL"].partition("#/$defs/")
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                document = json.load(answer)
+            assert document["$id"] == url
+            assert pointer in document["$defs"]
 
 
 def test_live_start_is_seen_before_the_span_ends(bridge: BridgeProcess, lineage_sink: Sink) -> None:
