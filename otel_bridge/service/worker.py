@@ -22,8 +22,8 @@ from otel_bridge.settings import Settings
 from otel_bridge.telemetry.logs import configure_logging
 
 LENGTH = struct.Struct(">Q")
-ORPHAN_S = 7.0
-"""Longer than a role takes to stop, shorter than a successor waits for the journal."""
+ORPHAN_S = 1.0
+LOOK_EVERY_S = 0.25
 
 
 def settings_to_wire(settings: Settings) -> bytes:
@@ -77,9 +77,9 @@ def main() -> None:
 
 
 def _end_after(parent: int) -> None:
-    """Whatever a role is stuck in, it must not keep the journal from the successor of a killed parent."""
+    """A killed parent has a successor that waits for the journal, where everything is that is left to be done."""
     while os.getppid() == parent:
-        time.sleep(1.0)
+        time.sleep(LOOK_EVERY_S)
     time.sleep(ORPHAN_S)
     os._exit(3)
 
