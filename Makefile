@@ -1,14 +1,15 @@
-# make demo   an example pipeline through the bridge, in a minute
-# make test   the tests that need nothing but Python
-# make check  format, lint, types, import contract, generated files
-# make e2e    the tests with the real Collector, Jaeger and Marquez (builds them once, outside the checkout)
-# make bench  writes docs/benchmarks.md
+# make demo     an example pipeline through the bridge, in a minute
+# make test     the tests that need nothing but Python
+# make check    format, lint, types, import contract, generated files
+# make package  the wheels, built and tried in an environment of their own
+# make e2e      the tests with the real Collector, Jaeger and Marquez (builds them once, outside the checkout)
+# make bench    writes docs/benchmarks.md
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check e2e bench format clean
+.PHONY: demo test check e2e package bench format clean
 
 demo: .venv/run
 	$(BIN)/python examples/demo.py
@@ -26,6 +27,16 @@ check: .venv/dev
 e2e: .venv/dev
 	$(BIN)/python -m tests.parts build
 	$(BIN)/python -m pytest -m e2e tests/e2e
+
+package:
+	rm -rf build/wheels build/installed
+	$(PYTHON) -m venv build/installed
+	build/installed/bin/python -m pip --quiet wheel --no-deps -w build/wheels . ./instrumentation/otel-lineage
+	build/installed/bin/python -m pip --quiet install build/wheels/*.whl pytest
+	cp examples/test_lineage.py examples/otlp.jsonl build/installed
+	touch build/installed/pytest.ini
+	cd build/installed && bin/otel-bridge convert otlp.jsonl | grep -q COMPLETE
+	cd build/installed && bin/python -m pytest -q -W error test_lineage.py
 
 bench: .venv/dev
 	$(BIN)/python -m tests.parts build

@@ -179,6 +179,16 @@ def test_every_page_is_linked() -> None:
     assert [page.name for page in PAGES[3:] if page.resolve() not in linked] == []
 
 
+def test_contributors_are_sent_to_files_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = [name for name in re.findall(r"`([.\w][\w./<>-]*)`", text) if "/" in name or "." in name]
+    paths = [
+        re.sub(r"(<\w+>_?)+", "*", name) for name in named if name not in {"input.jsonl", "events.ndjson"}
+    ]
+    assert len(paths) > 20
+    assert [path for path in paths if not any((*ROOT.glob(path), *ROOT.glob(f"otel_bridge/{path}")))] == []
+
+
 def test_blocks_are_found() -> None:
     """A pattern that finds nothing would pass everything."""
     found = {language: len(blocks(language)) for language in LANGUAGES}
