@@ -3,7 +3,7 @@
 import click
 
 from otel_bridge.cli.options import configured, data_dir
-from otel_bridge.journal import EventReader, Sums, sums
+from otel_bridge.journal import EventReader, Sums, counted_as, sums
 from otel_bridge.settings import Settings
 
 WAITING_TOO_LONG_S = 60.0
@@ -71,8 +71,10 @@ def _failures(figures: Sums, events: EventReader) -> list[str]:
 
 def _omissions(figures: Sums, events: EventReader) -> list[str]:
     found = []
-    examples = {omission.reason: (seq, omission.path) for seq, omission in events.omissions(limit=1000)}
-    examples |= {omission.reason: (0, omission.path) for omission in events.unusable(limit=1000)}
+    examples = {
+        counted_as(omission.reason): (seq, omission.path) for seq, omission in events.omissions(limit=1000)
+    }
+    examples |= {counted_as(omission.reason): (0, omission.path) for omission in events.unusable(limit=1000)}
     for reason, count in sorted(figures.omissions.items(), key=lambda item: -item[1])[:SHOWN]:
         seq, path = examples.get(reason, (0, ""))
         where = (f", lately {path}" if path else "") + (f" in event {seq}" if seq else "")

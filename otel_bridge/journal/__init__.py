@@ -20,7 +20,15 @@ from otel_bridge.journal.deliveries import (
     delivered_by_all,
 )
 from otel_bridge.journal.directory import prepare
-from otel_bridge.journal.events import Batch, EventLog, EventReader, Failure, StoredEvent, converted_up_to
+from otel_bridge.journal.events import (
+    Batch,
+    EventLog,
+    EventReader,
+    Failure,
+    StoredEvent,
+    converted_up_to,
+    counted_as,
+)
 from otel_bridge.journal.group_commit import Bounds, GroupCommit, Statistics
 from otel_bridge.journal.lock import Lock, hold
 from otel_bridge.journal.records import SqliteRecords
@@ -50,6 +58,7 @@ __all__ = [
     "Wish",
     "ask",
     "converted_up_to",
+    "counted_as",
     "delivered_by_all",
     "hold",
     "outcome",
