@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from otel_bridge.cli.options import BridgeGroup, ask, configured, data_dir, known_destination
+from otel_bridge.cli.options import BridgeGroup, ask, configured, data_dir, known_destination, table_or_json
 from otel_bridge.journal import DeadLetter, DeliveryReader, EventReader
 from otel_bridge.model import BridgeError
 from otel_bridge.settings import Settings
@@ -22,14 +22,7 @@ def command() -> None:
 @click.argument("destination", required=False)
 @click.option("--dropped", is_flag=True, help="Those that were given up instead.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Most letters.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="A line of text, or a JSON object, for each letter.",
-)
+@table_or_json("A line of text, or a JSON object, for each letter.")
 @configured
 def list_(settings: Settings, destination: str | None, dropped: bool, limit: int, format_: str) -> None:
     """List dead letters of DESTINATION, or of all."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from otel_bridge.cli.options import configured, data_dir, duration_ns
+from otel_bridge.cli.options import configured, data_dir, duration_ns, table_or_json
 from otel_bridge.journal import EventReader, StoredEvent
 from otel_bridge.settings import Settings
 
@@ -24,14 +24,7 @@ TYPES = ["START", "COMPLETE", "FAIL", "ABORT", "DATASET", "JOB"]
 @click.option(
     "--limit", type=click.IntRange(1), default=50, show_default=True, help="Most events; the newest ones."
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="A line for each event, or the events themselves.",
-)
+@table_or_json("A line for each event, or the events themselves.")
 @configured
 def command(settings: Settings, format_: str, type_: str | None, since: str | None, **wanted: Any) -> None:
     """Show the event log, oldest first: what was made of which span, and what was left out of it.

@@ -58,6 +58,18 @@ def configured(command: Command) -> Command:
     return with_settings  # type: ignore[return-value]
 
 
+def table_or_json(what: str) -> Callable[[Command], Command]:
+    """Adds --format; the command receives `format_`."""
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help=what,
+    )
+
+
 def data_dir(settings: Settings) -> Path:
     """The data directory, which must exist for a command that looks into it."""
     directory = Path(settings.data_dir)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otel_bridge.config import default_data_dir, example, json_schema, load
@@ -284,6 +284,7 @@ json_like = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # other tests share the cores
 @given(
     st.dictionaries(
         st.sampled_from(
