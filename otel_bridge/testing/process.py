@@ -129,7 +129,9 @@ class BridgeProcess:
     def events(self) -> Events:
         """What the file destination has by now."""
         written = self.events_file.read_bytes() if self.events_file.exists() else b""
-        return Events.from_ndjson(written[: written.rfind(b"\n") + 1])  # the last line may still be on its way
+        return Events.from_ndjson(
+            written[: written.rfind(b"\n") + 1]
+        )  # the last line may still be on its way
 
     def wait_for_events(self, count: int, within_s: float = 20.0) -> Events:
         """Wait for at least `count` events in the file destination."""
