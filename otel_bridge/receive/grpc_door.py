@@ -1,5 +1,6 @@
 """The OTLP/gRPC door: generic handlers on raw bytes, so that both doors share one path."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NoReturn, Self
@@ -10,7 +11,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 import grpc
 import grpc.aio
 
-from otel_bridge.model import BridgeError, Refused
+from otel_bridge.model import BridgeError, Malformed, Refused, Unavailable
 from otel_bridge.receive import status
 from otel_bridge.receive.ack import Receiver
 from otel_bridge.receive.credentials import Tokens, pem_files
@@ -25,6 +26,8 @@ SERVICES: dict[Signal, str] = {
 }
 MAX_STREAMS = 64
 """Requests at once on one connection; a Collector has ten consumers by default."""
+MAX_READING = 16
+"""Messages being read at once, over all connections; they take at most so many times `max_request`."""
 MIN_PING_INTERVAL_MS = 5000
 CONNECTION_AGE_MS = 300_000
 CONNECTION_GRACE_MS = 30_000
@@ -40,6 +43,8 @@ class GrpcDoor:
         door = settings.grpc
         self._receiver = receiver
         self._tokens = Tokens(door.bearer_tokens)
+        self._reading = asyncio.Semaphore(MAX_READING)
+        self._read_within_s = float(settings.idle_timeout)
         self._server = grpc.aio.server(options=_options(int(settings.max_request)))
         self._server.add_generic_rpc_handlers(
             [self._service(signal, name) for signal, name in SERVICES.items()]
@@ -72,22 +77,24 @@ class GrpcDoor:
             raise BridgeError(f"can't listen on {endpoint}: {error}; set receive.grpc.endpoint") from None
 
     def _service(self, signal: Signal, name: str) -> Any:
-        handler = grpc.unary_unary_rpc_method_handler(self._export(signal))
+        # On the wire unary and client-streaming calls look the same. As the latter the handler runs before the
+        # message is read, so that it decides who may send, and how many messages are in memory at once.
+        handler = grpc.stream_unary_rpc_method_handler(self._export(signal))
         return grpc.method_handlers_generic_handler(name, {"Export": handler})
 
-    def _export(self, signal: Signal) -> Callable[[bytes, Any], Awaitable[bytes]]:
-        async def export(body: bytes, context: Any) -> bytes:
-            outcome = await self._outcome(signal, body, context)
+    def _export(self, signal: Signal) -> Callable[[Any, Any], Awaitable[bytes]]:
+        async def export(_: Any, context: Any) -> bytes:
+            outcome = await self._outcome(signal, context)
             if isinstance(outcome, Refused):
                 await _abort(context, outcome)
             return outcome
 
         return export
 
-    async def _outcome(self, signal: Signal, body: bytes, context: Any) -> bytes | Refused:
+    async def _outcome(self, signal: Signal, context: Any) -> bytes | Refused:
         """The response, or what is to be said in place of it; grpc would make UNKNOWN of anything raised."""
         try:
-            self._admit(context, len(body))
+            body = await self._admitted(context)
         except Refused as refusal:
             self._receiver.count_refusal(refusal)
             return refusal
@@ -99,10 +106,21 @@ class GrpcDoor:
         finally:
             self._receiver.in_flight.release(len(body))
 
-    def _admit(self, context: Any, size: int) -> None:
+    async def _admitted(self, context: Any) -> bytes:
+        """The request's message, read and accounted for."""
         metadata = dict(context.invocation_metadata() or ())
         self._tokens.check(str(metadata.get("authorization", "")).encode())
-        self._receiver.in_flight.add(size)
+        try:
+            async with asyncio.timeout(self._read_within_s), self._reading:
+                body: Any = await context.read()
+        except TimeoutError:
+            raise Unavailable(
+                "the request took too long to arrive; repeat it", self._receiver.retry_after
+            ) from None
+        if not isinstance(body, bytes):
+            raise Malformed("the call has no message; send one Export request")
+        self._receiver.in_flight.add(len(body))
+        return body
 
 
 async def _abort(context: Any, refusal: Refused) -> NoReturn:

@@ -1,7 +1,5 @@
 """Facets given in OpenLineage's own shape: kept as they are if they conform, left out with a reason otherwise."""
 
-
-
 import pytest
 from inline_snapshot import snapshot
 
