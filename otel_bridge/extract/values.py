@@ -5,8 +5,9 @@ reads attributes by name with them and notes what was left out.
 """
 
 import math
+import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ T = TypeVar("T")
 MAX_DEPTH = 64
 """Deepest nesting of a JSON string. OTLP itself allows 100 levels."""
 MAX_INTEGER = 2**63 - 1
+_LONG_NUMBER = re.compile(r"\d{19}")
 YEAR_S = 366 * 86400
 
 
@@ -190,22 +192,28 @@ def _json(value: str) -> Value:
         found = msgspec.json.decode(value)
     except (msgspec.DecodeError, RecursionError) as error:
         raise LeftOut(f"is no valid JSON ({error}): {shown(value)}") from None
-    _check_size((found,), MAX_DEPTH + 1)
+    if value.count("[") + value.count("{") > MAX_DEPTH:
+        _check_depth(found)
+    if _LONG_NUMBER.search(value):
+        _check_numbers(found)
     return found
 
 
-def _check_size(values: Iterable[Value], depth: int) -> None:
-    """Refuse what later encoders can't take: endless nesting, integers beyond 64 bits.
+def _check_depth(value: Value) -> None:
+    """Refuse endless nesting, which later encoders can't take."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inside = [v.values() if type(v) is dict else v for v in level]
+        level = [v for values in inside for v in values if type(v) is dict or type(v) is list]
+        if not level:
+            return
+    raise LeftOut(f"is nested more than {MAX_DEPTH} levels deep")
 
-    Texts, which most values are, cost one comparison.
-    """
-    if depth == 0:
-        raise LeftOut(f"is nested more than {MAX_DEPTH} levels deep")
-    for value in values:
-        kind = type(value)
-        if kind is str:
-            continue
-        if kind is dict or kind is list:
-            _check_size(value.values() if kind is dict else value, depth - 1)
-        elif kind is int and abs(value) > MAX_INTEGER:
-            raise LeftOut(f"the number {shown(str(value))} has more than 64 bits; give it as text")
+
+def _check_numbers(value: Value) -> None:
+    """Refuse integers beyond 64 bits, which later encoders can't take."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_numbers(item)
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise LeftOut(f"the number {shown(str(value))} has more than 64 bits; give it as text")

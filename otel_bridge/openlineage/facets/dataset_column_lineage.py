@@ -1,7 +1,7 @@
 """columnLineage: which fields of the inputs each field of an output comes from."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import msgspec
 from msgspec import UNSET, Meta
@@ -90,21 +90,26 @@ def build(values: Mapping[str, Value]) -> ColumnLineage:
 
     A transformation is `{type, subtype, description, masking}` or a text, `INDIRECT` or `INDIRECT:FILTER`.
     """
-    columns = dict(mapping(values["columns"], "columns"))
-    whole = columns.pop(WHOLE_DATASET, None)
-    return ColumnLineage(
-        fields={
-            name: OutputField(input_fields=_inputs(found, f"`{name}`")) for name, found in columns.items()
-        },
-        dataset=UNSET if whole is None else _inputs(whole, f"`{WHOLE_DATASET}`"),
-    )
+    columns: dict[str, list[InputField]] = _columns(values["columns"])
+    whole = columns.pop(WHOLE_DATASET, UNSET)
+    fields = {name: OutputField(input_fields=inputs) for name, inputs in columns.items()}
+    return ColumnLineage(fields=fields, dataset=whole)
+
+
+def _columns(value: Value) -> dict[str, list[InputField]]:
+    try:
+        return cast(dict[str, list[InputField]], msgspec.convert(value, dict[str, list[PlainInput]]))
+    except msgspec.ValidationError:
+        columns = mapping(value, "columns")
+        return {
+            name: _inputs(found, f"`{name}`")
+            for name, found in columns.items()
+            if found is not None or name != WHOLE_DATASET
+        }
 
 
 def _inputs(value: Value, what: str) -> list[InputField]:
-    try:
-        return list[InputField](msgspec.convert(value, list[PlainInput]))
-    except msgspec.ValidationError:
-        return [_input(entry, what, i) for i, entry in enumerate(listing(value, what), 1)]
+    return [_input(entry, what, i) for i, entry in enumerate(listing(value, what), 1)]
 
 
 def _input(entry: Value, what: str, number: int) -> InputField:
