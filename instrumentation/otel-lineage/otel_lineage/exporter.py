@@ -23,6 +23,7 @@ LINGER_S = 0.1
 RETRY_S = (1.0, 30.0)
 SLOW_S = 0.25
 ADOPT_EVERY_S = 60.0
+FORK_WAIT_S = 1.0
 
 
 class Lane:
@@ -88,18 +89,6 @@ class Lane:
             return True
         return urgent and not self.slow and now - self.failed_at > 0.2
 
-    def close(self, *, remove: bool) -> None:
-        """Release file and connection."""
-        if self.file is not None:
-            self.file.close(remove=remove and not self.file.pending)
-        self.disconnect()
-
-    def disconnect(self) -> None:
-        """Give up the connection; the next attempt makes a new one."""
-        if self._sender is not None:
-            self._sender.close()
-        self._sender = None
-
     def _attempt(self, body: bytes) -> Answer:
         started = time.monotonic()
         try:
@@ -107,7 +96,7 @@ class Lane:
                 self._sender = open_sender(self._settings, self.target)
             answer = self._sender.send(body)
         except ImportError:
-            answer = Answer(Verdict.LATER, "grpcio is missing: pip install 'otel-lineage[grpc]'")
+            answer = Answer(Verdict.LATER, "h2 is missing: pip install 'otel-lineage[grpc]'")
         except Exception as error:  # noqa: BLE001  bad URLs, bad certificates: whatever it is, keep the data
             answer = Answer(Verdict.LATER, f"{self.target.shown}: {error!r}")
         self._note(answer, started)
@@ -183,6 +172,7 @@ class Exporter:
                 return True
             if (
                 timeout_s <= 0
+                or self._closed
                 or self._stalled
                 or (pending and not any(lane.ready(now, urgent=True) for lane in pending))
             ):
@@ -199,20 +189,27 @@ class Exporter:
             return not any(lane.pending for lane in self._lanes.values())
 
     def close(self) -> None:
-        """Stop, and leave behind on disk what was not sent."""
+        """Stop, and leave behind on disk what was not sent.
+
+        What is put later goes to a file of its own: the former one is anybody's now.
+        """
         with self._wake:
             self._closed = True
             self._wake.notify_all()
-            for lane in self._lanes.values():
+            lanes, self._lanes = self._lanes, {}
+            for lane in lanes.values():
                 if lane.file is not None:
                     lane.file.close(remove=not lane.file.pending)
 
-    def before_fork(self) -> None:
-        """Nothing is half done while the process is copied."""
-        self._wake.acquire()
+    def before_fork(self) -> bool:
+        """Let nothing be half done while the process is copied; False if that takes too long (a slow disk).
+
+        The child only lets go of what is here, so that it can live with what is half done.
+        """
+        return self._wake.acquire(timeout=FORK_WAIT_S)
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
+        """Go on, if `before_fork` was true."""
         self._wake.release()
 
     def abandon(self) -> None:
@@ -241,7 +238,7 @@ class Exporter:
         return self._lanes[signal]
 
     def _ensure_thread(self) -> None:
-        if self._thread is not None and self._thread.is_alive():
+        if self._closed or (self._thread is not None and self._thread.is_alive()):
             return
         thread = threading.Thread(target=self._run, name="otel-lineage", daemon=True)
         try:
@@ -254,10 +251,12 @@ class Exporter:
         suppress = otel_context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True)
         otel_context.attach(otel_context.set_value(_SUPPRESS_HTTP_INSTRUMENTATION_KEY, True, suppress))
         while not self._closed:
-            self._turn()
+            if not self._turn():
+                with self._wake:  # what failed once may fail at once again
+                    self._wake.wait(RETRY_S[0])
 
-    @guarded("sending", fallback=None)
-    def _turn(self) -> None:
+    @guarded("sending", fallback=False)
+    def _turn(self) -> bool:
         wanted, adopt = self._wait()
         try:
             self._deliver(urgent=wanted > self._done)
@@ -273,6 +272,7 @@ class Exporter:
         if now >= self._adopt_at and not self._closed:
             self._adopt_at = now + ADOPT_EVERY_S
             self._adopt(polite=True)
+        return True
 
     def _wait(self) -> tuple[int, bool]:
         """Sleep until there is something to do; says which flush is wanted, and whether with adoption."""
@@ -331,8 +331,8 @@ class Exporter:
 
     def _adopt(self, *, polite: bool) -> None:
         """Send what processes that are gone left in the spool, until the Collector fails."""
-        directory = self._settings.spool_dir
-        if directory is None or any(lane.retry_at for lane in self._lanes.values()):
+        directory, lanes = self._settings.spool_dir, self._lanes
+        if directory is None or not lanes or any(lane.retry_at for lane in lanes.values()):
             return
         removed = trim(directory, self._settings.spool_bytes, self._settings.spool_age_s)
         if removed > 0:
@@ -346,7 +346,7 @@ class Exporter:
             left = SpoolFile.claim(path)
             if left is None:
                 continue
-            done = self._drain(self._lanes[signal], left, polite=polite)
+            done = self._drain(lanes[signal], left, polite=polite)
             if left.damaged:
                 warn_once("damaged", "otel-lineage: the end of %s is damaged and was left out", path)
             left.close(remove=done)

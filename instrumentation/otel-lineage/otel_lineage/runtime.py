@@ -7,6 +7,7 @@ else on a private provider that nobody else sees.
 import atexit
 import os
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -50,6 +51,16 @@ _installed: "weakref.WeakSet[TracerProvider]" = weakref.WeakSet()
 _making = threading.RLock()
 _current: "Runtime | None" = None
 _of_parents: "list[Exporter]" = []
+
+
+class _Forking(threading.local):
+    """What the hook before a fork holds in this thread, for the hooks after it to let go of."""
+
+    mask: "set[int | signal.Signals] | None" = None
+    exporter: "Exporter | None" = None
+
+
+_forking = _Forking()
 
 
 class Runtime:
@@ -265,38 +276,76 @@ def _at_exit() -> None:
     _current.exporter.close()
 
 
+@guarded("fork", fallback=None)
 def _before_fork() -> None:
-    if _current is not None:
-        _current.exporter.before_fork()
+    """Note what the other hooks undo: another thread may configure, or fork, meanwhile."""
+    _forking.mask = _hold_sigterm()
+    exporter = None if _current is None else _current.exporter
+    _forking.exporter = exporter if exporter is not None and exporter.before_fork() else None
 
 
+@guarded("fork", fallback=None)
 def _after_fork_in_parent() -> None:
-    if _current is not None:
-        _current.exporter.after_fork_in_parent()
+    exporter, _forking.exporter = _forking.exporter, None
+    if exporter is not None:
+        exporter.after_fork_in_parent()
+    _release_sigterm(_forking.mask)
 
 
 @guarded("fork", fallback=None)
 def _after_fork_in_child() -> None:
     global _making  # noqa: PLW0603  another thread of the parent may have held it
     _making = threading.RLock()
+    try:
+        if _forking.mask is not None:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    finally:
+        _release_sigterm(_forking.mask)
     if _current is not None:
         _current.exporter.abandon()
-        _of_parents.append(_current.exporter)  # its connections are in the state that the fork caught them in
+        _of_parents.append(_current.exporter)  # its connections are the parent's
         _current.wait_after = 0.0
         _current.exporter = Exporter(_current.settings, _current._heartbeats)
 
 
+def _hold_sigterm() -> "set[int | signal.Signals] | None":
+    """If SIGTERM is ours, block it for the fork, and say what was blocked before.
+
+    A forked child gets the default action back: pools end their workers by SIGTERM and then wait for them, and
+    a Python handler can come too late or never in a process that has just been forked or blocks in C code. One
+    that is sent before the child has got it must stay pending; Python forgets those that it has noted.
+    """
+    if signal.getsignal(signal.SIGTERM) is not _on_sigterm:
+        return None
+    return signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+def _release_sigterm(mask: "set[int | signal.Signals] | None") -> None:
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 @guarded("handling SIGTERM", fallback=None)
 def hook_sigterm(runtime: Runtime) -> None:
-    """Flush on SIGTERM, if the program leaves it to the default action and we are in the main thread."""
+    """Flush on SIGTERM, if the program leaves it to the default action and we are in the main thread.
+
+    Not in workers of multiprocessing: see `_hold_sigterm`.
+    """
     in_main = threading.current_thread() is threading.main_thread()
     if (
         in_main
+        and not _is_worker()
         and runtime.settings.sigterm
         and not runtime.settings.disabled
         and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     ):
         signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def _is_worker() -> bool:
+    """Whether multiprocessing started this process."""
+    module = sys.modules.get("multiprocessing.process")
+    return module is not None and module.parent_process() is not None
 
 
 def _on_sigterm(number: int, frame: object) -> None:

@@ -47,7 +47,10 @@ class Backlog(Protocol):
 
 
 class SpoolFile:
-    """A backlog on disk. It is made at the first append, or opened by `claim`."""
+    """A backlog on disk. It is made at the first append, or opened by `claim`.
+
+    Once released it is empty for us: from then on its records are those of whoever claims it.
+    """
 
     def __init__(self, path: Path, limit: int = 0, fd: int = -1) -> None:
         self.path = path
@@ -56,6 +59,7 @@ class SpoolFile:
         self._first = HEADER.size
         self._end = HEADER.size
         self._noted = HEADER.size
+        self._released = False
         self.damaged = False
 
     @classmethod
@@ -80,8 +84,8 @@ class SpoolFile:
 
     @property
     def pending(self) -> bool:
-        """Whether there are records that were not acknowledged."""
-        return self._first < self._end
+        """Whether there are records of ours that were not acknowledged."""
+        return self._first < self._end and not self._released
 
     @property
     def size(self) -> int:
@@ -90,6 +94,8 @@ class SpoolFile:
 
     def append(self, payload: bytes) -> None:
         """Write one request. OSError if the disk does not take it: then the file is as before."""
+        if self._released:
+            raise SpoolFullError(f"the spool {self.path} is closed; open a fresh one")
         if self._fd < 0:
             self._make()
         if self._end + len(payload) > self._limit:
@@ -102,7 +108,7 @@ class SpoolFile:
         """See Backlog. A damaged tail, as a power loss leaves it, ends the file."""
         payloads: list[bytes] = []
         offset, total = self._first, 0
-        while offset < self._end:
+        while offset < self._end and not self._released:
             payload = self._record(offset)
             if payload is None:
                 self._end, self.damaged = offset, True
@@ -116,6 +122,8 @@ class SpoolFile:
 
     def settle(self, mark: int) -> None:
         """See Backlog. An empty file shrinks to its header."""
+        if self._released:
+            return
         if mark < self._end:
             self._first = mark
             self._note(mark)
@@ -125,7 +133,8 @@ class SpoolFile:
         os.ftruncate(self._fd, HEADER.size)
 
     def close(self, *, remove: bool = False) -> None:
-        """Release the file, and remove it if it is not needed any more."""
+        """Release the file, and remove it if it is not needed any more. To append is an error from now on."""
+        self._released = True
         if self._fd < 0:
             return
         if remove and os.name != "nt":
@@ -137,6 +146,7 @@ class SpoolFile:
 
     def abandon(self) -> None:
         """Let go of the file in a forked child, where the lock is the parent's."""
+        self._released = True
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
@@ -251,7 +261,7 @@ def left_behind(directory: Path) -> Iterator[tuple[Signal, Path]]:
 def trim(directory: Path, limit: int, age_s: float) -> int:
     """Remove what is too old, and the oldest while all exceed the limit. Returns the bytes removed."""
     removed = 0
-    files = [(path, path.stat()) for _, path in left_behind(directory)]
+    files = [(path, status) for _, path in left_behind(directory) if (status := _status(path))]
     total = sum(status.st_size for _, status in files)
     for path, status in files:
         old = time.time() - status.st_mtime > age_s
@@ -277,6 +287,14 @@ def _unlock(fd: int) -> None:
     """A fork that goes on living has the file open too, so closing it would not do."""
     if fcntl is not None:
         fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """None if it is gone: its owner had no more use for it, or another process has sent it."""
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def _still_there(path: Path, fd: int) -> bool:

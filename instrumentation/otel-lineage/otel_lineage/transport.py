@@ -1,20 +1,20 @@
 """One OTLP request to the Collector, over HTTP (protobuf) or gRPC, and what its answer means for the data."""
 
-import base64
 import gzip
 import http.client
-import ssl
-import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import SplitResult, urlsplit
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from otel_lineage.network import dial, dial_unix, proxy_authorization, proxy_for, tls_context
 from otel_lineage.settings import Settings, Target
 from otel_lineage.trouble import warn_once
+
+if TYPE_CHECKING:
+    from otel_lineage.rpc import Connection, Reply
 
 # The data itself is refused: sending it again would not help.
 REFUSALS = frozenset({400, 413, 415, 422})
@@ -52,7 +52,7 @@ class Sender(Protocol):
 
 
 def open_sender(settings: Settings, target: Target) -> Sender:
-    """The sender for the configured protocol. ImportError if gRPC is asked for and grpcio is not there."""
+    """The sender for the configured protocol. ImportError if gRPC is asked for and h2 is not there."""
     return GrpcSender(settings, target) if settings.protocol == "grpc" else HttpSender(settings, target)
 
 
@@ -111,12 +111,14 @@ class HttpSender:
     def _connect(self) -> http.client.HTTPConnection:
         url, timeout_s = urlsplit(self._target.url), self._settings.timeout_s
         self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        proxy = _proxy(url)
+        proxy = proxy_for(url)
         via = proxy or url
         host, port = via.hostname or "", via.port
-        allowed = {} if proxy is None else _proxy_authorization(proxy)
+        allowed = {} if proxy is None else proxy_authorization(proxy)
         if url.scheme == "https":
-            tls = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=_tls(self._settings))
+            tls = http.client.HTTPSConnection(
+                host, port, timeout=timeout_s, context=tls_context(self._settings)
+            )
             if proxy is not None:
                 tls.set_tunnel(url.hostname or "", url.port, allowed)
             return tls
@@ -127,57 +129,87 @@ class HttpSender:
 
 
 class GrpcSender:
-    """OTLP/gRPC. The channel is opened by the first request."""
+    """OTLP/gRPC, over one connection that is kept. Proxies are those of the environment."""
 
     def __init__(self, settings: Settings, target: Target) -> None:
-        import grpc  # only where it is asked for: an extra of this package
+        from otel_lineage import rpc  # only where it is asked for: h2 is an extra of this package
 
-        self._grpc: Any = grpc
+        self._rpc = rpc
         self._settings = settings
-        self._address, self._secure = _address(settings, target)
-        self._metadata = tuple((key.lower(), value) for key, value in target.headers.items())
+        self._url = server_url(settings, target)
         signal = {"traces": "trace.v1.Trace", "logs": "logs.v1.Logs"}[target.signal]
         self._method = f"/opentelemetry.proto.collector.{signal}Service/Export"
-        self._channel: Any = None
-        self._call: Callable[..., bytes] | None = None
+        self._metadata = [("user-agent", USER_AGENT), *((k.lower(), v) for k, v in target.headers.items())]
+        if settings.gzip:
+            self._metadata.append(("grpc-encoding", "gzip"))
+        self._connection: Connection | None = None
+        self._shown = target.shown
 
     def send(self, body: bytes) -> Answer:
         """See Sender."""
+        packed = gzip.compress(body, 1) if self._settings.gzip else body
         try:
-            call = self._call or self._open()
-            _note_partial(call(body, timeout=self._settings.timeout_s, metadata=self._metadata))
-        except self._grpc.RpcError as error:
-            return self._failure(error)
-        return SENT
+            reply = self._call(self._rpc.frame(packed, compressed=self._settings.gzip))
+        except OSError as error:
+            self.close()
+            return Answer(Verdict.LATER, f"{self._shown}: {str(error) or type(error).__name__}")
+        if reply.code == "OK":
+            _note_partial(reply.message)
+            return SENT
+        too_large = reply.code == "RESOURCE_EXHAUSTED" and "larger than" in reply.details
+        refused = reply.code == "INVALID_ARGUMENT" or too_large
+        verdict = Verdict.REFUSED if refused else Verdict.LATER
+        return Answer(verdict, f"{self._shown} answered {reply.code} {reply.details}".strip())
 
     def close(self) -> None:
         """See Sender."""
-        if self._channel is not None:
-            self._channel.close()
-        self._channel = self._call = None
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
-    def _open(self) -> Callable[..., bytes]:
-        options = [("grpc.primary_user_agent", USER_AGENT), ("grpc.initial_reconnect_backoff_ms", 500)]
-        compression = self._grpc.Compression.Gzip if self._settings.gzip else None
-        if self._secure:
-            credentials = _channel_credentials(self._grpc, self._settings)
-            self._channel = self._grpc.secure_channel(self._address, credentials, options, compression)
-        else:
-            self._channel = self._grpc.insecure_channel(self._address, options, compression)
-        call: Callable[..., bytes] = self._channel.unary_unary(
-            self._method, request_serializer=bytes, response_deserializer=bytes
-        )
-        self._call = call
-        return call
+    def _call(self, message: bytes) -> "Reply":
+        """Over the connection that there is; if the server has closed it meanwhile, over a new one."""
+        timeout_s = self._settings.timeout_s
+        if self._connection is not None and self._connection.usable:
+            try:
+                return self._connection.call(self._method, message, self._metadata, timeout_s)
+            except TimeoutError:
+                raise
+            except OSError:
+                pass
+        self.close()
+        self._connection = self._connect()
+        return self._connection.call(self._method, message, self._metadata, timeout_s)
 
-    def _failure(self, error: Any) -> Answer:
-        code, details = error.code(), error.details() or ""
-        self.close()  # a channel in back-off would make the next attempt fail at once
-        codes = self._grpc.StatusCode
-        too_large = code is codes.RESOURCE_EXHAUSTED and "larger than" in details
-        refused = code is codes.INVALID_ARGUMENT or too_large
-        verdict = Verdict.REFUSED if refused else Verdict.LATER
-        return Answer(verdict, f"{self._address} answered {code.name} {details}".strip())
+    def _connect(self) -> "Connection":
+        url, timeout_s = self._url, self._settings.timeout_s
+        if url.scheme == "unix":
+            return self._rpc.Connection(dial_unix(url.path, timeout_s), "localhost", "http")
+        tls = tls_context(self._settings) if url.scheme == "https" else None
+        if tls is not None:
+            tls.set_alpn_protocols(["h2"])
+        return self._rpc.Connection(dial(url, tls, timeout_s), url.netloc.rpartition("@")[2], url.scheme)
+
+
+def server_url(settings: Settings, target: Target) -> SplitResult:
+    """The server of a gRPC target: `http://` is without TLS, `https://` with, else the variable decides.
+
+    >>> from otel_lineage.settings import Settings
+    >>> def shown(endpoint):
+    ...     settings = Settings.read({"OTEL_LINEAGE_PROTOCOL": "grpc", "OTEL_LINEAGE_ENDPOINT": endpoint})
+    ...     return server_url(settings, settings.logs).geturl()
+    >>> shown("http://collector:4317"), shown("collector:4317"), shown("dns:///collector:4317")
+    ('http://collector:4317', 'https://collector:4317', 'https://collector:4317')
+    >>> shown("unix:///run/otel.sock").endswith("/run/otel.sock")
+    True
+    """
+    parts = urlsplit(target.url)
+    if parts.scheme in {"http", "https"} and parts.netloc:
+        return parts
+    if parts.scheme == "unix":
+        return SplitResult("unix", "", parts.path, "", "")
+    server = target.url.removeprefix("dns:").rpartition("/")[2]
+    return SplitResult("http" if settings.insecure else "https", server, "", "", "")
 
 
 def _note_partial(body: bytes) -> None:
@@ -195,46 +227,3 @@ def _note_partial(body: bytes) -> None:
             partial.rejected_spans,
             partial.error_message,
         )
-
-
-def _proxy(url: SplitResult) -> SplitResult | None:
-    """The proxy for this URL: `http_proxy`, `https_proxy` and `no_proxy`, as urllib reads them."""
-    found = urllib.request.getproxies().get(url.scheme)
-    if not found or urllib.request.proxy_bypass(url.netloc.rpartition("@")[2]):
-        return None
-    return urlsplit(found if "://" in found else f"http://{found}")
-
-
-def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:
-    if proxy.username is None:
-        return {}
-    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
-
-
-def _tls(settings: Settings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    if settings.client_cert_file:
-        context.load_cert_chain(settings.client_cert_file, settings.client_key_file)
-    return context
-
-
-def _channel_credentials(grpc: Any, settings: Settings) -> Any:
-    return grpc.ssl_channel_credentials(
-        _content(settings.ca_file), _content(settings.client_key_file), _content(settings.client_cert_file)
-    )
-
-
-def _content(path: str | None) -> bytes | None:
-    if path is None:
-        return None
-    with open(path, "rb") as file:  # noqa: PTH123
-        return file.read()
-
-
-def _address(settings: Settings, target: Target) -> tuple[str, bool]:
-    """Server and whether to use TLS: `http://` no, `https://` yes, else the variable decides."""
-    parts = urlsplit(target.url)
-    if parts.scheme in {"http", "https"} and parts.netloc:
-        return parts.netloc, parts.scheme == "https"
-    return target.url, not settings.insecure

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -43,12 +44,13 @@ class Programs:
             if not key.startswith(("OTEL_", "OPENLINEAGE_", "TRACE"))
         }
         env = {**kept, "OTEL_LINEAGE_SPOOL_DIR": str(self.spool), "PYTHONDONTWRITEBYTECODE": "1"}
+        env["PYTHONFAULTHANDLER"] = "1"
         if collector is not None:
             env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
             env["OTEL_EXPORTER_OTLP_PROTOCOL"] = collector.protocol
         return {**env, **more}
 
-    def start(self, code, collector, *, launcher=(), **more):
+    def start(self, code, collector, *, launcher=(), stdin=None, **more):
         self.count += 1
         script = self.folder / f"program{self.count}.py"
         script.write_text(textwrap.dedent(code))
@@ -56,14 +58,25 @@ class Programs:
             [*launcher, sys.executable, str(script)],
             env=self.env(collector, **more),
             cwd=self.folder,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
+
+    def end(self, process):
+        """Wait for its output. One that hangs is ended, with all that it forked, and shows its stacks."""
+        try:
+            return process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGABRT)
+            out, err = process.communicate(timeout=10)
+            pytest.fail(f"the program hangs\n{out}\n{err}")
 
     def run(self, code, collector, *, code_expected=0, **more):
         process = self.start(code, collector, **more)
-        out, err = process.communicate(timeout=60)
+        out, err = self.end(process)
         assert process.returncode == code_expected, (process.returncode, out, err)
         return out, err
 

@@ -151,8 +151,9 @@ class HttpCollector(Collector):
 class GrpcCollector(Collector):
     protocol = "grpc"
 
-    def __init__(self):
+    def __init__(self, port=0, *, address=None, credentials=None):
         super().__init__()
+        self.peers = set()
         self._server = grpc.server(ThreadPoolExecutor(8))
         for signal, service in (("traces", "trace.v1.TraceService"), ("logs", "logs.v1.LogsService")):
             method = grpc.unary_unary_rpc_method_handler(self._handler(signal))
@@ -160,12 +161,18 @@ class GrpcCollector(Collector):
             self._server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(name, {"Export": method}),)
             )
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        place = address or f"127.0.0.1:{port}"
+        if credentials is None:
+            self.port = self._server.add_insecure_port(place)
+        else:
+            self.port = self._server.add_secure_port(place, credentials)
+        scheme = "http" if credentials is None else "https"
+        self.endpoint = address or f"{scheme}://127.0.0.1:{self.port}"
         self._server.start()
 
     def _handler(self, signal):
         def export(body, context):
+            self.peers.add(context.peer())
             self.requests.append((signal, dict(context.invocation_metadata()), len(body)))
             if self.temper == "hang":
                 while context.is_active() and self.temper == "hang":

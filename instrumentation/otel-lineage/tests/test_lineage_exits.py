@@ -233,6 +233,24 @@ def test_collector_comes_back_during_the_process(programs):
         collector.close()
 
 
+def test_runs_that_end_after_our_exit_hook_do_not_cost_those_before(programs, http_collector):
+    http_collector.temper = 503
+    programs.run(
+        PREFIX + "import atexit\n"
+        "def late():\n"
+        "    for i in range(3):\n"
+        "        with lineage_run(f'late{i}'): pass\n"
+        "atexit.register(late)\n"
+        "with lineage_run('early'): pass\n",
+        http_collector,
+    )
+    http_collector.temper = "ok"
+    programs.run(PREFIX + "with lineage_run('next'): pass\n", http_collector)
+    assert {"early", "late0", "late1", "late2", "next"} == http_collector.lineage.keys()
+    assert http_collector.lineage.keys() == http_collector.starts.keys()
+    assert programs.spooled() == []
+
+
 @pytest.mark.parametrize("status", [404, 429, 500, 503, 401])
 def test_what_may_pass_later_is_kept(programs, http_collector, status):
     http_collector.temper = status
@@ -244,10 +262,10 @@ def test_what_may_pass_later_is_kept(programs, http_collector, status):
 
 
 def test_only_what_is_refused_for_good_is_dropped(programs, http_collector):
-    http_collector.temper = lambda path, body: 400 if b"bad" in body else 200
+    http_collector.temper = lambda path, body: 400 if b"wrong" in body else 200
     _, err = programs.run(
         PREFIX + "with lineage_run('outer'):\n"
-        "    for name in ['good1', 'bad', 'good2']:\n"
+        "    for name in ['good1', 'wrong', 'good2']:\n"
         "        with lineage_run(name): pass\n",
         http_collector,
     )
@@ -264,19 +282,6 @@ def test_grpc_failures_are_kept(programs, code, grpc_collector):
     grpc_collector.temper = "ok"
     programs.run(PREFIX + "with lineage_run('next'): pass\n", grpc_collector)
     expect_run(grpc_collector, "job")
-
-
-def test_pool_of_forked_workers_after_grpc_was_used(programs, grpc_collector):
-    programs.run(
-        PREFIX + "def work(number):\n"
-        "    with lineage_run(f'child{number}'): return number\n"
-        "with lineage_run('first'): pass\n"
-        "with lineage_run('parent'):\n"
-        "    with multiprocessing.get_context('fork').Pool(3) as pool:\n"
-        "        assert pool.map(work, range(6)) == list(range(6))\n",
-        grpc_collector,
-    )
-    assert {"first", "parent", *(f"child{n}" for n in range(6))} == grpc_collector.lineage.keys()
 
 
 def test_one_signal_failing_does_not_hold_up_the_other(programs, http_collector):
@@ -333,7 +338,7 @@ def test_two_processes_share_one_spool(programs, http_collector):
         programs.start(PREFIX + f"with lineage_run('new{n}'): pass\n", http_collector) for n in range(3)
     ]
     for process in running:
-        process.communicate(timeout=60)
+        programs.end(process)
     names = [span["job.name"] for span in http_collector.spans]
     assert sorted(names) == sorted([f"old{n}" for n in range(4)] + [f"new{n}" for n in range(3)])
 
@@ -387,7 +392,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     )
     running = [programs.start(program, http_collector) for _ in range(2)]
-    ended = {name for process in running for name in process.communicate(timeout=60)[0].split(" ") if name}
+    ended = {name for process in running for name in programs.end(process)[0].split(" ") if name}
     http_collector.temper = "ok"
     programs.run(PREFIX + "with lineage_run('next'): pass\n", http_collector)
     assert len(ended) > 100

@@ -50,7 +50,7 @@ def test_dataset_has_every_key_of_the_convention():
     }
 
 
-HEAVY = ["otel_bridge", "openlineage", "sqlglot", "grpc", "requests"]
+HEAVY = ["otel_bridge", "openlineage", "sqlglot", "grpc", "h2", "requests"]
 
 
 @pytest.mark.parametrize(
@@ -154,3 +154,26 @@ def test_spool_file_after_settling_all_starts_at_its_head(tmp_path):
     writer.append(b"c" * 10)
     writer.close()
     assert spool.SpoolFile.claim(writer.path).batch(100)[0] == [b"c" * 10]
+
+
+def test_spool_file_that_was_released_is_that_of_whoever_claims_it(tmp_path):
+    """The thread that sends may still be at it while the exit closes it."""
+    writer = spool.SpoolFile.fresh(tmp_path, "logs", 10_000)
+    writer.append(b"a")
+    _, mark = writer.batch(10)
+    writer.close()
+    writer.settle(mark)
+    assert (writer.pending, writer.batch(10)[0]) == (False, [])
+    with pytest.raises(OSError, match="fresh one"):
+        writer.append(b"b")
+    assert spool.SpoolFile.claim(writer.path).batch(10)[0] == [b"a"]
+
+
+def test_trim_bears_files_that_vanish(tmp_path):
+    """A link to nowhere is what a file is that was listed and is gone when it is looked at."""
+    (tmp_path / "logs-0-1-a.otlp").symlink_to(tmp_path / "gone")
+    old = spool.SpoolFile.fresh(tmp_path, "logs", 10_000)
+    old.append(b"a")
+    old.close()
+    assert spool.trim(tmp_path, 0, 1000) == spool.RECORD.size + 1
+    assert not old.path.exists()
