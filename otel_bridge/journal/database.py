@@ -17,7 +17,7 @@ from otel_bridge.model import JournalError, Unavailable
 PAGE_BYTES = 8192
 WAL_PAGES = 2000
 WAL_KEPT_BYTES = 32 * 1024**2
-CACHE_KIB = 8192
+CACHE_KIB = 2048
 BUSY_S = 0.5
 
 COUNT = """
