@@ -80,9 +80,15 @@ def _named(file: str, name: str) -> str:
 
 
 def _commit() -> str:
+    """The commit that was measured; this page itself may differ from it."""
     try:
-        return subprocess.check_output(
-            ["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True
-        ).strip()
+        name = _git("describe", "--always").strip()
+        return (
+            f"{name}, with changes" if _git("status", "--porcelain", "--", ":!docs/benchmarks.md") else name
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _git(*words: str) -> str:
+    return subprocess.check_output(["git", *words], cwd=ROOT, text=True)

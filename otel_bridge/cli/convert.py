@@ -25,6 +25,7 @@ def command(files: tuple[str, ...], signal: Literal["traces", "logs"], settings:
     request; `-` is stdin. All files together are one input: the same input gives the same output.
     """
     contents = [(name, _read(name)) for name in files]
+    event = None
     try:
         for event in convert_files(contents, settings, signal, _unusable):
             sys.stdout.buffer.write(event.body + b"\n")
@@ -35,6 +36,12 @@ def command(files: tuple[str, ...], signal: Literal["traces", "logs"], settings:
                 )
     except BrokenPipeError:
         sys.stderr.close()
+        return
+    if event is None:
+        click.echo(
+            "no events: a span becomes a run by the attribute openlineage.job.name (docs/attributes.md)",
+            err=True,
+        )
 
 
 def _unusable(omission: Omission) -> None:

@@ -43,6 +43,13 @@ def test_convert_a_binary_request(tmp_path: Path) -> None:
     ]
 
 
+def test_convert_says_what_is_missing_if_nothing_comes_out(tmp_path: Path) -> None:
+    (tmp_path / "request.bin").write_bytes(traces(span(trace_id(), span_id())))
+    done = run("convert", "request.bin", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"openlineage.job.name" in done.stderr
+
+
 def test_convert_says_what_it_left_out(tmp_path: Path) -> None:
     done = run("convert", str(GOLDEN / "bad_values_are_left_out/input.jsonl"), cwd=tmp_path)
     assert done.returncode == 0
