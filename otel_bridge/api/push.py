@@ -23,11 +23,7 @@ async def push(figures: Callable[[], Awaitable[Figures]], status: Status, stop: 
     """Push until `stop`; nothing without the variable."""
     if not os.environ.get(ENDPOINT):
         return
-    try:
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-    except ImportError:
-        log.error("metrics can't be pushed: install opentelemetry-exporter-otlp-proto-http", because=ENDPOINT)
-        return
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
     points: Points = {}

@@ -12,11 +12,10 @@ from typing import Self
 import msgspec
 
 from otel_bridge.journal import lock, queries
-from otel_bridge.journal.database import Reader, count, counters, open_writer, transaction, unavailable
+from otel_bridge.journal.database import Reader, count, counters, owned, transaction, unavailable
 from otel_bridge.model import Accepted, Kind, Tally, Unavailable
 from otel_bridge.settings import Journal
 
-PREDECESSOR_S = 10.0
 PRUNE_ROWS = 200
 PRUNE_BYTES = 2 * 1024**2
 PRESSURE = 0.9
@@ -44,13 +43,8 @@ class AcceptedLog:
         Raises:
             JournalError: in use, from a newer release, or not usable; says what to do.
         """
-        held = lock.hold(directory, "accepted.lock", PREDECESSOR_S)
-        path = directory / "accepted.db"
-        try:
-            return cls(open_writer(path, "FULL"), path, limits, held)
-        except BaseException:
-            held.release()
-            raise
+        with owned(directory, "accepted", "FULL") as (connection, path, held):
+            return cls(connection, path, limits, held)
 
     @property
     def bytes(self) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from otel_bridge.journal import schema
+from otel_bridge.journal import lock, schema
 from otel_bridge.model import JournalError, Unavailable
 
 PAGE_BYTES = 8192
@@ -19,6 +19,8 @@ WAL_PAGES = 2000
 WAL_KEPT_BYTES = 32 * 1024**2
 CACHE_KIB = 2048
 BUSY_S = 0.5
+PREDECESSOR_S = 10.0
+"""How long to wait for a process that is about to end to let go of a file."""
 
 COUNT = """
 INSERT INTO counters (name, value) VALUES (?, ?)
@@ -66,6 +68,26 @@ def open_writer(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.C
             connection.close()
         raise
     return connection
+
+
+@contextmanager
+def owned(
+    directory: Path, name: str, synchronous: Literal["FULL", "NORMAL"]
+) -> Iterator[tuple[sqlite3.Connection, Path, lock.Lock]]:
+    """A database opened for writing, with the lock that makes this process its only writer.
+
+    The lock stays held when the block ends; it is released if the block raises, and by whoever closes the file.
+
+    Raises:
+        JournalError: in use, from a newer release, or not usable; says what to do.
+    """
+    held = lock.hold(directory, f"{name}.lock", PREDECESSOR_S)
+    path = directory / f"{name}.db"
+    try:
+        yield open_writer(path, synchronous), path, held
+    except BaseException:
+        held.release()
+        raise
 
 
 def open_reader(path: Path) -> sqlite3.Connection | None:

@@ -15,9 +15,8 @@ from typing import Literal, Self
 import msgspec
 
 from otel_bridge.journal import control, lock, queries
-from otel_bridge.journal.database import Reader, open_writer, transaction
+from otel_bridge.journal.database import Reader, owned, transaction
 
-PREDECESSOR_S = 10.0
 EVERYTHING = 2**63 - 1
 
 _SQL = queries.load("deliveries")
@@ -72,13 +71,8 @@ class DeliveryLog:
         Raises:
             JournalError: in use, from a newer release, or not usable; says what to do.
         """
-        held = lock.hold(directory, "delivery.lock", PREDECESSOR_S)
-        path = directory / "delivery.db"
-        try:
-            return cls(open_writer(path, "NORMAL"), path, held)
-        except BaseException:
-            held.release()
-            raise
+        with owned(directory, "delivery", "NORMAL") as (connection, path, held):
+            return cls(connection, path, held)
 
     def join(self, destination: str, first_seq: int) -> Standing:
         """Where a destination goes on; a new one begins with the oldest event kept, `first_seq`.

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from otel_bridge.journal import lock
 from otel_bridge.journal.accepted import AcceptedReader
-from otel_bridge.journal.database import open_writer
-from otel_bridge.journal.deliveries import PREDECESSOR_S, DeliveryReader
+from otel_bridge.journal.database import owned
+from otel_bridge.journal.deliveries import DeliveryReader
 from otel_bridge.journal.events import EventReader
 from otel_bridge.model import JournalError
 
@@ -19,8 +18,8 @@ def prepare(directory: Path) -> None:
         JournalError: a file can't be used, is from a newer release, or does not belong to the others.
     """
     for database in DATABASES:
-        with lock.hold(directory, f"{database}.lock", PREDECESSOR_S):
-            open_writer(directory / f"{database}.db", "FULL").close()
+        with owned(directory, database, "FULL") as (connection, _, held), held:
+            connection.close()
     _check(directory)
 
 

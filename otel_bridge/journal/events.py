@@ -14,11 +14,10 @@ from typing import Any, Protocol, Self
 import msgspec
 
 from otel_bridge.journal import control, lock, queries
-from otel_bridge.journal.database import Reader, count, counters, open_writer, transaction, unavailable
+from otel_bridge.journal.database import Reader, count, counters, owned, transaction, unavailable
 from otel_bridge.model import Event, Omission
 from otel_bridge.settings import Journal
 
-PREDECESSOR_S = 10.0
 PRUNE_ROWS = 1000
 PRUNE_STEPS = 100
 PRUNE_BYTES = 8 * 1024**2
@@ -98,13 +97,8 @@ class EventLog:
         Raises:
             JournalError: in use, from a newer release, or not usable; says what to do.
         """
-        held = lock.hold(directory, "events.lock", PREDECESSOR_S)
-        path = directory / "events.db"
-        try:
-            return cls(open_writer(path, "FULL"), path, limits, held)
-        except BaseException:
-            held.release()
-            raise
+        with owned(directory, "events", "FULL") as (connection, path, held):
+            return cls(connection, path, limits, held)
 
     @property
     def cursor(self) -> int:

@@ -251,3 +251,25 @@ def test_parents_start_first_whatever_the_destination_does(tmp_path: Path, linea
             started.add(run_id)
         assert run_id in started
     assert len(started) == 21
+
+
+@pytest.mark.parametrize("database", ["accepted", "events"])
+def test_a_locked_database_is_waited_out(tmp_path: Path, lineage_sink: Sink, database: str) -> None:
+    """Another program holds the file: requests are refused retryably, or spans wait; afterwards all is delivered."""
+    with BridgeProcess(tmp_path / "b", [sink_destination(lineage_sink)]) as bridge:
+        exporter = Exporter(bridge.endpoints.http)
+        intruder = sqlite3.connect(bridge.data_dir / f"{database}.db", isolation_level=None)
+        intruder.execute("BEGIN IMMEDIATE")
+        if database == "accepted":
+            with pytest.raises(Refused, match="503"):
+                exporter.post("/v1/traces", run("locked"))
+        else:
+            exporter.post("/v1/traces", run("locked"))
+            time.sleep(0.3)
+            assert len(lineage_sink.events) == 0
+        intruder.execute("ROLLBACK")
+        intruder.close()
+        if database == "accepted":
+            exporter.patiently("/v1/traces", run("locked"))
+        lineage_sink.wait_for(2)
+        assert lineage_sink.events.types("locked") == ["START", "COMPLETE"]

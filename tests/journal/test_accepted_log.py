@@ -123,7 +123,7 @@ def test_converted_rows_are_pruned_by_age_in_short_steps_and_numbers_are_never_u
 
 
 def test_one_writer_at_a_time(tmp_path, accepted, monkeypatch):
-    monkeypatch.setattr("otel_bridge.journal.accepted.PREDECESSOR_S", 0.1)
+    monkeypatch.setattr("otel_bridge.journal.database.PREDECESSOR_S", 0.1)
     with pytest.raises(DirectoryInUse):
         AcceptedLog.open(tmp_path, Journal())
 

@@ -1,4 +1,4 @@
-"""The facets that the bridge knows: one module each, all of the same shape, listed here.
+"""The facets that the bridge knows: one module each, all of the same shape, found by themselves.
 
 A module has
 
@@ -11,9 +11,11 @@ A module has
 - optionally `ALWAYS`: built for every run, without any value too; `adapt(given)`: a last word on given
   facets, such as masking; `merge(given, built)`: for lists that short forms add to.
 
-To add one, copy the module that is most like it and add it to `MODULES`; the tests ask for the rest.
+To add one, copy the module that is most like it; the tests ask for the rest.
 """
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Final
@@ -22,107 +24,10 @@ import msgspec
 
 from otel_bridge.model import Value
 from otel_bridge.openlineage.core import SLOTS_OF, Position
-from otel_bridge.openlineage.facets import (
-    dataset_catalog,
-    dataset_column_lineage,
-    dataset_data_quality_metrics,
-    dataset_datasource,
-    dataset_documentation,
-    dataset_hierarchy,
-    dataset_lifecycle_state_change,
-    dataset_lineage,
-    dataset_ownership,
-    dataset_schema,
-    dataset_storage,
-    dataset_symlinks,
-    dataset_tags,
-    dataset_type,
-    dataset_version,
-    input_data_quality_assertions,
-    input_data_quality_metrics,
-    input_iceberg_scan_report,
-    input_statistics,
-    input_subset,
-    job_documentation,
-    job_gcp_composer,
-    job_gcp_lineage,
-    job_lineage,
-    job_ownership,
-    job_source_code,
-    job_source_code_location,
-    job_sql,
-    job_tags,
-    job_type,
-    output_iceberg_commit_report,
-    output_statistics,
-    output_subset,
-    run_environment_variables,
-    run_error_message,
-    run_execution_parameters,
-    run_external_query,
-    run_extraction_error,
-    run_gcp_composer,
-    run_gcp_dataproc,
-    run_job_dependencies,
-    run_nominal_time,
-    run_otel_trace,
-    run_parent,
-    run_processing_engine,
-    run_tags,
-    run_tests,
-)
 from otel_bridge.openlineage.shapes import Shape, decoder
 from otel_bridge.settings import Slot
 
-MODULES: Final[tuple[ModuleType, ...]] = (
-    run_environment_variables,
-    run_error_message,
-    run_execution_parameters,
-    run_external_query,
-    run_extraction_error,
-    run_gcp_composer,
-    run_gcp_dataproc,
-    run_job_dependencies,
-    run_nominal_time,
-    run_otel_trace,
-    run_parent,
-    run_processing_engine,
-    run_tags,
-    run_tests,
-    job_documentation,
-    job_gcp_composer,
-    job_gcp_lineage,
-    job_lineage,
-    job_ownership,
-    job_source_code,
-    job_source_code_location,
-    job_sql,
-    job_tags,
-    job_type,
-    dataset_catalog,
-    dataset_column_lineage,
-    dataset_data_quality_metrics,
-    dataset_datasource,
-    dataset_documentation,
-    dataset_hierarchy,
-    dataset_lifecycle_state_change,
-    dataset_lineage,
-    dataset_ownership,
-    dataset_schema,
-    dataset_storage,
-    dataset_symlinks,
-    dataset_tags,
-    dataset_type,
-    dataset_version,
-    input_data_quality_assertions,
-    input_data_quality_metrics,
-    input_iceberg_scan_report,
-    input_statistics,
-    input_subset,
-    output_iceberg_commit_report,
-    output_statistics,
-    output_subset,
-)
+SLOTS: Final[tuple[Slot, ...]] = ("run", "job", "dataset", "input", "output")
 
 
 class Facet(msgspec.Struct, frozen=True):
@@ -156,6 +61,14 @@ class Facet(msgspec.Struct, frozen=True):
         )
 
 
+def _found() -> tuple[ModuleType, ...]:
+    """By slot, then by name: the order of facets in events."""
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__) if not info.ispkg)
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return tuple(sorted(modules, key=lambda module: SLOTS.index(module.SLOT)))
+
+
+MODULES: Final = _found()
 FACETS: Final = tuple(Facet.of(module) for module in MODULES)
 
 
