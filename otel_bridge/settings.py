@@ -151,6 +151,54 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaTls:
+    """How brokers prove who they are, and how we do."""
+
+    __pydantic_config__ = STRICT
+
+    ca: str | None = None
+    """PEM file of the CAs that the brokers' certificates must come from. Default: those of the system."""
+    cert: str | None = None
+    """PEM file with our certificate, for brokers that ask for one."""
+    key: str | None = None
+    """PEM file with the private key of `cert`."""
+    key_password: Secret | None = None
+    """Password of `key`."""
+    verify: bool = True
+    """Whether the brokers' certificates and host names are checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSasl:
+    """SASL authentication."""
+
+    __pydantic_config__ = STRICT
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """Mechanism that the brokers offer; others can be set through `config`."""
+    username: str
+    """User name."""
+    password: Secret
+    """Password."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaConnection:
+    """How to reach a Kafka cluster."""
+
+    __pydantic_config__ = STRICT
+
+    brokers: tuple[str, ...]
+    """Bootstrap brokers, a list of `host:port`."""
+    tls: KafkaTls | None = None
+    """TLS; plain text without. `tls: {}` is TLS with the system's CAs."""
+    sasl: KafkaSasl | None = None
+    """Authentication; none without."""
+    config: Mapping[str, Secret] = field(default_factory=dict)
+    """Further properties of librdkafka, which win over the above. Their values are kept out of logs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
     """TLS of a listening door."""
 
@@ -197,6 +245,28 @@ class HttpDoor(Door):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSource(KafkaConnection):
+    """Topics that are read. An offset is committed once what its message carries is in the journal."""
+
+    __pydantic_config__ = STRICT
+
+    name: str = "kafka"
+    """What metrics, `/health` and the log call it."""
+    topics: tuple[str, ...]
+    """Topics to read, all with the same content."""
+    content: Literal["traces", "logs", "openlineage"] = "traces"
+    """OTLP traces, OTLP logs, or OpenLineage events (one event, or a JSON array of them, a message)."""
+    encoding: Literal["otlp_proto", "otlp_json"] = "otlp_proto"
+    """Encoding of traces and logs, as the Collector's kafka exporter names it."""
+    group: str = "otel-bridge"
+    """Consumer group. Replicas with the same group share the partitions."""
+    start: Literal["earliest", "latest"] = "earliest"
+    """Where a group without committed offsets begins."""
+    dead_letter_topic: str | None = None
+    """Topic that messages which can't be read are copied to, with the reason in a header; they are kept in the journal in any case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receive:
     """How OTLP comes in."""
 
@@ -206,6 +276,8 @@ class Receive:
     """OTLP/gRPC."""
     http: HttpDoor = field(default_factory=HttpDoor)
     """OTLP/HTTP, protobuf and JSON."""
+    kafka: tuple[KafkaSource, ...] = ()
+    """OTLP and OpenLineage events from Kafka topics; needs `otel-bridge[kafka]`."""
     max_request: Size = Size(64 * 1024**2)
     """Largest request after decompression; over it 413 / RESOURCE_EXHAUSTED (the OTLP specification recommends 64 MiB)."""
     max_in_flight: Size = Size(256 * 1024**2)
@@ -220,9 +292,26 @@ class Receive:
     """What a sender is told to wait when we can't accept."""
 
 
+Role = Literal["read", "write"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key to the API, sent as `Authorization: Bearer <key>`."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    """Who has it; the log names it."""
+    key: Secret
+    """The key itself."""
+    roles: tuple[Role, ...] = ("read",)
+    """`read`: health in full and metrics; `write`: send OpenLineage events."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Health, metrics, facet schemas."""
+    """Health, metrics, facet schemas, and OpenLineage events of other producers."""
 
     __pydantic_config__ = STRICT
 
@@ -230,11 +319,16 @@ class Api:
     """Address to listen on, `host:port`."""
     public_url: str | None = None
     """Base URL under which others reach the API; facet schema URLs start with it. Default: from the endpoint."""
+    tls: Tls | None = None
+    """TLS; plain text without."""
+    keys: tuple[ApiKey, ...] = ()
+    """Accepted keys; none means that no key is asked for. Whether we are alive, and facet schemas, need no key."""
 
     @property
     def base_url(self) -> str:
         """`public_url`, or the endpoint as a URL; without a trailing slash."""
-        return (self.public_url or f"http://{self.endpoint}").rstrip("/")
+        scheme = "https" if self.tls else "http"
+        return (self.public_url or f"{scheme}://{self.endpoint}").rstrip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +432,25 @@ class Log:
     """One line of text, or one JSON object a line."""
 
 
+ProfileName = Literal[
+    "generic", "marquez", "datahub", "openmetadata", "datadog", "dataplex", "datazone", "atlan"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """What a destination's consumer wants, whatever the kind of destination: options that all kinds have."""
+
+    __pydantic_config__ = STRICT
+
+    profile: ProfileName = "generic"
+    """Rules of a known consumer, see docs/consumers.md; `generic` sends every event as it is."""
+    max_event: Size | None = None
+    """Largest event in bytes; facets are shed to get below it. Default: the profile's limit."""
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    """Namespaces, of jobs and datasets alike, that this consumer knows by another name: ours -> its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """One consumer of the event log: `options` is the `Options` of its kind, checked."""
@@ -345,6 +458,7 @@ class Destination:
     name: str
     type: str
     options: Any
+    consumer: Consumer = field(default_factory=Consumer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,24 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from otel_bridge.deliver import KINDS
-from otel_bridge.settings import Door, Duration, GrpcDoor, HttpDoor, Settings, Size
+from otel_bridge.settings import (
+    Consumer,
+    Door,
+    Duration,
+    GrpcDoor,
+    HttpDoor,
+    KafkaConnection,
+    KafkaSource,
+    Settings,
+    Size,
+)
+
+BASES: dict[str, type] = {
+    GrpcDoor.__name__: Door,
+    HttpDoor.__name__: Door,
+    KafkaSource.__name__: KafkaConnection,
+}
+"""Whose fields' docstrings a class inherits."""
 
 HEAD = """\
 # Every setting with its default. Any of them can also be given as an environment variable, such as
@@ -48,9 +65,8 @@ def _schema(cls: type, template: str = "#/$defs/{model}") -> dict[str, Any]:
     """With what pydantic does not see: docstrings of inherited fields."""
     schema = TypeAdapter(cls).json_schema(ref_template=template, schema_generator=_Generator)
     for name, definition in schema.get("$defs", {}).items():
-        if name in {GrpcDoor.__name__, HttpDoor.__name__}:
-            for key, doc in _docs(Door).items():
-                definition["properties"][key].setdefault("description", doc)
+        for key, doc in _docs(BASES[name]).items() if name in BASES else ():
+            definition["properties"][key].setdefault("description", doc)
     return schema
 
 
@@ -58,12 +74,13 @@ def _kind_schema(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """The schema of one kind; what it defines goes to the common definitions, under names of its own."""
     schema = _schema(KINDS[name].options, f"#/$defs/{name}.{{model}}")
     definitions |= {f"{name}.{key}": value for key, value in schema.pop("$defs", {}).items()}
+    shared = _schema(Consumer)["properties"]
     own = {
         "name": {"type": "string", "description": "Name of the destination; by default its type."},
         "type": {"const": name, "description": "Kind of the destination."},
     }
     return schema | {
-        "properties": own | schema.get("properties", {}),
+        "properties": own | shared | schema.get("properties", {}),
         "required": [*([] if name == "http" else ["type"]), *schema.get("required", [])],
     }
 

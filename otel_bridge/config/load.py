@@ -12,7 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from otel_bridge.config import checks, problems, sources
 from otel_bridge.deliver import KINDS, from_environment
 from otel_bridge.model import ConfigError
-from otel_bridge.settings import Destination, Settings
+from otel_bridge.settings import Consumer, Destination, Settings
+
+CONSUMER_KEYS = frozenset(field.name for field in dataclasses.fields(Consumer))
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
 
@@ -112,12 +114,18 @@ def _destination(item: Any, path: str, found: list[str]) -> Destination | None:
     if kind not in KINDS:
         found.append(problems.unknown(f"{path}.type", kind, KINDS).replace("unknown key", "unknown type"))
         return None
+    shared = {key: options.pop(key) for key in CONSUMER_KEYS if key in options}
+    consumer = _checked(Consumer, shared, path, found)
+    checked = _checked(KINDS[kind].options, options, path, found)
+    return Destination(name, kind, checked, consumer) if checked and consumer else None
+
+
+def _checked(checked: type[Any], tree: dict[str, Any], path: str, found: list[str]) -> Any:
     try:
-        checked = _adapter(KINDS[kind].options).validate_python(options)
+        return _adapter(checked).validate_python(tree)
     except ValidationError as error:
-        found += problems.lines(error, KINDS[kind].options, f"{path}.")
+        found += problems.lines(error, checked, f"{path}.")
         return None
-    return Destination(name, kind, checked)
 
 
 def _from_openlineage(environ: Mapping[str, str], cwd: Path, found: list[str]) -> list[Destination]:

@@ -12,6 +12,7 @@ import structlog
 from otel_bridge.deliver.kinds import KINDS
 from otel_bridge.deliver.ledger import Disk, Ledger
 from otel_bridge.deliver.pump import Pump
+from otel_bridge.deliver.sender import Opening
 from otel_bridge.journal import DeliveryLog, EventReader, Wish
 from otel_bridge.model import BridgeError
 from otel_bridge.settings import Destination
@@ -87,7 +88,8 @@ class Deliveries:
         )
 
     def _pump(self, destination: Destination, written: DeliveryLog) -> Pump:
-        sender = KINDS[destination.type].open(destination.options, self._directory)
+        opening = Opening(self._directory, destination.consumer)
+        sender = KINDS[destination.type].open(destination.options, opening)
         ledger = Ledger(destination.name, self._events, written, self._disk)
         return Pump(destination.name, sender, destination.options, ledger, self._rng)
 

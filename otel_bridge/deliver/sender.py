@@ -9,6 +9,7 @@ import msgspec
 from otel_bridge.deliver.outcome import Outcome
 from otel_bridge.deliver.retry import RetryOptions
 from otel_bridge.model import Event
+from otel_bridge.settings import Consumer
 
 
 class Sender(Protocol):
@@ -36,12 +37,19 @@ class Options(Protocol):
         """Pace and end of attempts."""
 
 
+class Opening(msgspec.Struct, frozen=True):
+    """What a kind may need to know besides its own options."""
+
+    data_dir: Path
+    consumer: Consumer
+
+
 class Kind(msgspec.Struct, frozen=True):
     """A kind of destination: its options (a frozen dataclass), an example in YAML, and how to open it.
 
-    `open` gets the checked options and the data directory; it does no I/O.
+    `open` gets the checked options and the rest that is known of the destination; it does no I/O.
     """
 
     options: type[Any]
     example: str
-    open: Callable[[Any, Path], Sender]
+    open: Callable[[Any, Opening], Sender]

@@ -6,19 +6,22 @@ import msgspec
 
 
 class Kind(StrEnum):
-    """What a row's payload is. LINK is a plain span, kept because it can connect a run with its parent."""
+    """What a row's payload is. LINK is a plain span, kept because it can connect a run with its parent; EVENT is an
+    OpenLineage event of another producer.
+    """
 
     SPAN = "span"
     LINK = "link"
     LOG = "log"
+    EVENT = "event"
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """One span or log record that must be durable before its request is acknowledged.
+    """One span, log record or event that must be durable before its request is acknowledged.
 
     `payload` is a serialized OTLP `ResourceSpans` with exactly one span (SPAN, LINK) or a `ResourceLogs` with
-    exactly one record (LOG). `key` is equal for every copy of the same span or record: trace id (16 bytes),
-    span id (8), one byte for the kind, and a discriminator for log records.
+    exactly one record (LOG), or the event's JSON (EVENT). `key` is equal for every copy of the same span or record: trace id (16 bytes),
+    span id (8), one byte for the kind, and a discriminator for log records; of an EVENT `O` and a hash of its content.
     """
 
     kind: Kind

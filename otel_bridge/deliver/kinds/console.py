@@ -3,12 +3,11 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from otel_bridge.deliver.lines import LineWriter
 from otel_bridge.deliver.outcome import Outcome
 from otel_bridge.deliver.retry import RetryOptions
-from otel_bridge.deliver.sender import Kind
+from otel_bridge.deliver.sender import Kind, Opening
 from otel_bridge.model import Event
 from otel_bridge.settings import STRICT
 
@@ -56,7 +55,7 @@ def _print(lines: Sequence[bytes]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _open(options: Options, data_dir: Path) -> ConsoleSender:
+def _open(options: Options, opening: Opening) -> ConsoleSender:
     return ConsoleSender()
 
 

@@ -12,7 +12,7 @@ import msgspec
 from otel_bridge.deliver.lines import LineWriter
 from otel_bridge.deliver.outcome import Outcome
 from otel_bridge.deliver.retry import RetryOptions
-from otel_bridge.deliver.sender import Kind
+from otel_bridge.deliver.sender import Kind, Opening
 from otel_bridge.model import Event
 from otel_bridge.settings import STRICT, Size
 
@@ -173,8 +173,8 @@ def _mend(file: BinaryIO) -> None:
         file.truncate(start + begin)
 
 
-def _open(options: Options, data_dir: Path) -> FileSender:
-    return FileSender(data_dir / options.path, options)
+def _open(options: Options, opening: Opening) -> FileSender:
+    return FileSender(opening.data_dir / options.path, options)
 
 
 KIND = Kind(options=Options, example=EXAMPLE, open=_open)

@@ -16,7 +16,7 @@ from otel_bridge import __version__
 from otel_bridge.deliver.http1 import Answer, ConnectFailed, ExchangeFailed, Origin, Pool
 from otel_bridge.deliver.outcome import DELIVERED, Outcome, Rejected, Retry
 from otel_bridge.deliver.retry import RetryOptions, retry_after_s
-from otel_bridge.deliver.sender import Kind
+from otel_bridge.deliver.sender import Kind, Opening
 from otel_bridge.model import Event
 from otel_bridge.settings import STRICT, Duration, Secret
 
@@ -240,7 +240,7 @@ def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _open(options: Options, data_dir: Path) -> HttpSender:
+def _open(options: Options, opening: Opening) -> HttpSender:
     return HttpSender(options)
 
 

@@ -15,7 +15,7 @@ from otel_bridge.deliver.kinds.http import HttpSender
 from otel_bridge.deliver.outcome import Outcome
 from otel_bridge.deliver.resolution import resolve
 from otel_bridge.deliver.retry import RetryOptions
-from otel_bridge.deliver.sender import Kind, Sender
+from otel_bridge.deliver.sender import Kind, Opening, Sender
 from otel_bridge.model import Event
 from otel_bridge.settings import STRICT, Destination
 
@@ -141,14 +141,14 @@ def _checked(options: Options) -> None:
             raise ValueError(f"transport: {error}. Correct the OpenLineage configuration") from error
 
 
-def _open(options: Options, data_dir: Path) -> Sender:
+def _open(options: Options, opening: Opening) -> Sender:
     kind = options.transport["type"]
     if kind in {"http", "async_http", "datadog"}:
         return LazyHttpSender(options)
     if kind == "console":
         from otel_bridge.deliver.kinds import console
 
-        return console.KIND.open(console.Options(retry=options.retry), data_dir)
+        return console.KIND.open(console.Options(retry=options.retry), opening)
     return ClientSender(dataclasses.replace(options, concurrency=1))
 
 
