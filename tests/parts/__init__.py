@@ -1,4 +1,4 @@
-"""The real parts that tests run against: an OpenTelemetry Collector, Jaeger, Marquez.
+"""The real parts that tests run against: an OpenTelemetry Collector, Jaeger, Kafka, Marquez.
 
 Every part is one module with `build()` (the built artefact, made on first use and cached) and `run(...)`, a
 context manager that gives the running process: `pid`, its ports, `log`, `kill()`, `stop()`, `restart()`.

@@ -4,9 +4,9 @@ import argparse
 import os
 import sys
 
-from tests.parts import PartMissing, collector, jaeger, marquez
+from tests.parts import PartMissing, collector, jaeger, kafka, marquez
 
-PARTS = {"collector": collector, "jaeger": jaeger, "marquez": marquez}
+PARTS = {"collector": collector, "jaeger": jaeger, "kafka": kafka, "marquez": marquez}
 
 
 def main() -> int:

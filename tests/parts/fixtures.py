@@ -12,10 +12,10 @@ from typing import Literal
 
 import pytest
 
-from tests.parts import PartMissing, collector, jaeger, marquez
+from tests.parts import PartMissing, collector, jaeger, kafka, marquez
 
-Part = Literal["collector", "jaeger", "marquez"]
-PARTS: dict[Part, ModuleType] = {"collector": collector, "jaeger": jaeger, "marquez": marquez}
+Part = Literal["collector", "jaeger", "kafka", "marquez"]
+PARTS: dict[Part, ModuleType] = {"collector": collector, "jaeger": jaeger, "kafka": kafka, "marquez": marquez}
 
 
 def require(part: Part) -> Path:
@@ -49,4 +49,12 @@ def running_marquez(tmp_path_factory: pytest.TempPathFactory) -> Iterator[marque
     """A running Marquez with an empty database at the start of the session."""
     require("marquez")
     with marquez.run(directory=tmp_path_factory.mktemp("marquez")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", name="kafka")
+def running_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kafka]:
+    """A running Kafka broker without topics at the start of the session; name yours uniquely."""
+    require("kafka")
+    with kafka.run(directory=tmp_path_factory.mktemp("kafka")) as running:
         yield running
