@@ -1,26 +1,34 @@
 """The routes. Every answer is JSON, errors too, except the metrics."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from otel_bridge import __version__
+from otel_bridge.api.access import Access, caller
 from otel_bridge.api.exposition import Exposition
 from otel_bridge.api.figures import Figures, Status
 from otel_bridge.model import BridgeError
+from otel_bridge.settings import ApiKey
 
 Schemas = Mapping[str, Mapping[str, Any]]
 """`<version>/<name>` of a facet -> its JSON Schema."""
 
 
-def make_app(figures: Callable[[], Awaitable[Figures]], schemas: Schemas, status: Status) -> Starlette:
-    """The API as an ASGI application."""
+def make_app(
+    figures: Callable[[], Awaitable[Figures]],
+    schemas: Schemas,
+    status: Status,
+    keys: Sequence[ApiKey] = (),
+) -> Starlette:
+    """The API as an ASGI application. With `keys`, whatever `access.needed` does not leave open needs one."""
     routes = Routes(figures, schemas, status)
     app = Starlette(
         routes=[
@@ -29,6 +37,7 @@ def make_app(figures: Callable[[], Awaitable[Figures]], schemas: Schemas, status
             Route("/metrics", routes.metrics),
             Route("/facets/{version}/{name}.json", routes.facet),
         ],
+        middleware=[Middleware(Access, keys=keys)],
         exception_handlers={HTTPException: _refused, BridgeError: _trouble, Exception: _defect},
     )
     app.router.redirect_slashes = False
@@ -51,13 +60,15 @@ class Routes:
         paths = {"health": f"{base}/health", "metrics": f"{base}/metrics", "facets": facets}
         return _json({"name": "otel-bridge", "version": __version__, **paths})
 
-    async def health(self, _: Request) -> Response:
-        """The sums, and whether requests are accepted: 200, else 503."""
-        figures = await self._figures()
+    async def health(self, request: Request) -> Response:
+        """The sums, and whether requests are accepted: 200, else 503. Without the role read only the latter."""
         accepting = self._status.accepting
+        brief = {"status": "ok" if accepting else "refusing", "accepting": accepting}
+        if "read" not in caller(request.scope).roles:
+            return _json(brief, 200 if accepting else 503)
+        figures = await self._figures()
         head = {
-            "status": "ok" if accepting else "refusing",
-            "accepting": accepting,
+            **brief,
             "reason": "; ".join(filter(None, (self._status.reason, figures.trouble))),
             "version": __version__,
         }

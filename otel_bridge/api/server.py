@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
+from otel_bridge.api.access import warn_if_exposed
 from otel_bridge.api.app import Schemas, make_app
+from otel_bridge.api.connection import Connection
 from otel_bridge.api.figures import Figures, Status, read
 from otel_bridge.api.push import push
 from otel_bridge.deliver import Deliveries
@@ -38,24 +41,35 @@ async def serve_api(
 
     Raises:
         OSError: the address can't be bound.
+        ConfigError: the TLS files can't be used.
     """
 
     async def figures() -> Figures:
         return await read(Path(settings.data_dir), deliveries.states(), settings.journal.max_events)
 
+    warn_if_exposed(settings.api)
+    app = make_app(figures, schemas, status, settings.api.keys)
+    server = _Server(_config(app, settings))
     listening = _bind(settings.api.endpoint)
-    app = make_app(figures, schemas, status)
-    server = _Server(
-        uvicorn.Config(
-            app, log_config=None, log_level="warning", access_log=False, server_header=False, lifespan="off",
-            ws="none", timeout_graceful_shutdown=STOP_WITHIN_S, limit_concurrency=256,
-        )
-    )  # fmt: skip
     ready(api=str(Endpoint(settings.api.endpoint.host, listening.getsockname()[1])))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve(sockets=[listening]))
         tasks.create_task(push(figures, status, stop))
         tasks.create_task(_end(server, stop))
+
+
+def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
+    within = type("Connection", (Connection,), {"within_s": float(settings.receive.idle_timeout)})
+    config = uvicorn.Config(
+        app, http=within, log_config=None, log_level="error", access_log=False, server_header=False, lifespan="off",
+        ws="none", timeout_graceful_shutdown=STOP_WITHIN_S, limit_concurrency=settings.receive.max_connections,
+    )  # fmt: skip
+    config.load()
+    if settings.api.tls:
+        from otel_bridge.receive.credentials import ssl_context  # with it come parts that only the doors need
+
+        config.ssl = ssl_context(settings.api.tls)
+    return config
 
 
 async def _end(server: uvicorn.Server, stop: asyncio.Event) -> None:
