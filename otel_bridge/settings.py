@@ -5,15 +5,20 @@ know nothing of files. Durations are seconds, sizes are bytes. Options of a dest
 the destination (`deliver.<kind>.Options`), so that a new kind is one new file.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
 
 
 class Secret(str):
-    """A string that is never printed: `repr` and error texts show `***`. `reveal` gives a plain str."""
+    """A string that is never printed: `repr` and error texts show `***`. `reveal` gives a plain str.
+
+    In the configuration it may also be `{env: NAME}`, an environment variable, or `{file: PATH}`, a file's content.
+    """
 
     __slots__ = ()
 
@@ -34,7 +39,42 @@ class Secret(str):
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema
 
-        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+        text = core_schema.str_schema()
+        elsewhere = core_schema.dict_schema(
+            core_schema.literal_schema(["env", "file"]), text, min_length=1, max_length=1
+        )
+        written = core_schema.union_schema([text, elsewhere])
+        return core_schema.no_info_plain_validator_function(
+            cls._read,
+            json_schema_input_schema=written,
+            serialization=core_schema.to_string_ser_schema(),
+        )
+
+    @classmethod
+    def _read(cls, value: Any) -> Self:
+        match value:
+            case str():
+                return cls(value)
+            case {"env": str(name), **more} if not more:
+                return cls(_from_variable(name))
+            case {"file": str(path), **more} if not more:
+                return cls(_from_file(path))
+        raise ValueError("expected a text, {env: NAME} or {file: PATH}")
+
+
+def _from_variable(name: str) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        raise ValueError(f"the environment variable {name} is not set")
+    return value
+
+
+def _from_file(path: str) -> str:
+    """Without the line's end that an editor leaves."""
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"can't read {path}: {getattr(error, 'strerror', None) or 'not a text'}") from None
 
 
 class Duration(float):

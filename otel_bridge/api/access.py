@@ -82,7 +82,9 @@ class Access:
             self._count_unknown(scope)
             return who, _unauthenticated(sent=bool(authorization))
         if role and role not in who.roles:
-            log.warning("api_key_lacks_role", key=who.name, role=role, method=scope["method"], path=scope["path"])
+            log.warning(
+                "api_key_lacks_role", key=who.name, role=role, method=scope["method"], path=scope["path"]
+            )
             return who, _forbidden(who.name, role)
         return who, None
 
@@ -91,7 +93,9 @@ class Access:
         now = time.monotonic()
         if now - self._said_s >= SAID_EVERY_S:
             peer = (scope.get("client") or ("?",))[0]
-            log.warning("api_requests_without_accepted_key", count=self._unknown, latest=peer, path=scope["path"])
+            log.warning(
+                "api_requests_without_accepted_key", count=self._unknown, latest=peer, path=scope["path"]
+            )
             self._unknown, self._said_s = 0, now
 
 
@@ -131,7 +135,9 @@ def _unauthenticated(*, sent: bool) -> Response:
 
 def _forbidden(name: str, role: Role) -> Response:
     challenge = {"WWW-Authenticate": 'Bearer realm="otel-bridge", error="insufficient_scope"'}
-    return _refusal(403, f"the API key {name!r} has no role {role}; add it to its roles in api.keys", challenge)
+    return _refusal(
+        403, f"the API key {name!r} has no role {role}; add it to its roles in api.keys", challenge
+    )
 
 
 def _refusal(status: int, error: str, headers: dict[str, Any]) -> Response:

@@ -28,7 +28,10 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit it."""
         super().connection_made(transport)
-        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency + REFUSED_AT_ONCE:
+        if (
+            self.limit_concurrency is not None
+            and len(self.connections) > self.limit_concurrency + REFUSED_AT_ONCE
+        ):
             transport.abort()
         self._allow()
 

@@ -1,33 +1,37 @@
 """`otel-bridge health`."""
 
-import http.client
 import json
 import time
-import urllib.error
-import urllib.request
 from typing import Any
 
 import click
 
 from otel_bridge.cli.options import configured, data_dir, duration_ns
 from otel_bridge.model import BridgeError
+from otel_bridge.service.asking import ask
 from otel_bridge.service.endpoints import Endpoints
-from otel_bridge.settings import Settings
+from otel_bridge.settings import Secret, Settings
 
 ASK_AGAIN_S = 0.2
-
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the bridge is never behind a proxy
 
 
 @click.command("health")
 @click.option("--wait", metavar="TIME", help="Ask again until it accepts, at most so long, such as 30s.")
+@click.option(
+    "--api-key",
+    metavar="KEY",
+    envvar="OTEL_BRIDGE_API_KEY",
+    help="API key; better given as OTEL_BRIDGE_API_KEY. Default: the first of api.keys with the role read.",
+)
 @configured
-def command(settings: Settings, wait: str | None) -> None:
+def command(settings: Settings, wait: str | None, api_key: str | None) -> None:
     """Ask the running bridge how it is; exit code 1 if it can't accept, 2 if there is none."""
     end = time.monotonic() + (duration_ns(wait) / 1e9 if wait else 0.0)
+    scheme = "https" if settings.api.tls else "http"
+    key = Secret(api_key) if api_key else None
     while True:
         try:
-            accepting, told = _ask(f"http://{_api(settings)}/health")
+            accepting, told = _ask(f"{scheme}://{_api(settings)}/health", settings, key)
         except BridgeError:
             if time.monotonic() >= end:
                 raise
@@ -40,18 +44,14 @@ def command(settings: Settings, wait: str | None) -> None:
         raise SystemExit(1)
 
 
-def _ask(url: str) -> tuple[bool, dict[str, Any]]:
+def _ask(url: str, settings: Settings, key: Secret | None) -> tuple[bool, dict[str, Any]]:
     """Whether it accepts, and what it tells."""
-    try:
-        with _DIRECT.open(url, timeout=5) as answer:
-            return True, _told(url, answer.read())
-    except urllib.error.HTTPError as error:
-        return False, _told(url, error.read())
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
+    answer = ask(url, settings.api, key)
+    if answer.status == 401:
         raise BridgeError(
-            f"{url} does not answer ({reason}). Is it running? Start it with `otel-bridge serve`."
-        ) from None
+            f"{url} does not accept the API key. Give another one by OTEL_BRIDGE_API_KEY or --config."
+        )
+    return answer.status == 200, _told(url, answer.body)
 
 
 def _told(url: str, body: bytes) -> dict[str, Any]:

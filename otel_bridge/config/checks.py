@@ -1,13 +1,14 @@
 """What types alone do not say: limits that let nothing through, values that don't go together, files that are not there."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from otel_bridge.namespaces import Namespaces
 from otel_bridge.openlineage import check_custom_facets
-from otel_bridge.settings import Door, Settings
+from otel_bridge.settings import ApiKey, Destination, Door, Settings, Tls
 
 POSITIVE = (
     "receive.max_request",
@@ -27,6 +28,8 @@ def problems(settings: Settings) -> list[str]:
     return [
         *_limits(settings),
         *_doors(settings),
+        *_files("api", settings.api.tls),
+        *_keys(settings.api.keys),
         *_urls(settings),
         *_namespace(settings),
         *(f"facets: {line}" for line in check_custom_facets(settings)),
@@ -58,9 +61,46 @@ def _doors(settings: Settings) -> Iterator[str]:
 def _credentials(path: str, door: Door) -> Iterator[str]:
     if not all(token.reveal().strip() for token in door.bearer_tokens):
         yield f"{path}.bearer_tokens: one is empty, which would let everybody in. Give it a value or remove it."
+    yield from _files(path, door.tls)
+
+
+def _files(path: str, tls: Tls | None) -> Iterator[str]:
     for key in ("cert", "key", "client_ca"):
-        if door.tls and (name := getattr(door.tls, key)) and not Path(name).is_file():
+        if tls and (name := getattr(tls, key)) and not Path(name).is_file():
             yield f"{path}.tls.{key}: no such file: {name}"
+
+
+def _keys(keys: tuple[ApiKey, ...]) -> Iterator[str]:
+    for at, one in enumerate(keys):
+        key = one.key.reveal()
+        if not one.name.strip():
+            yield f"api.keys[{at}].name: is empty. Say who has the key; the log names it."
+        if not key.strip():
+            yield f"api.keys[{at}].key: is empty, which would let everybody in. Give it a value or remove the entry."
+        elif not re.fullmatch(r"[!-~]+", key):
+            yield f"api.keys[{at}].key: holds spaces or characters that a header can't. Use visible ASCII only."
+        if not one.roles:
+            yield f"api.keys[{at}].roles: is empty. Give read, write or both."
+    for name in _twice(one.name for one in keys):
+        yield f"api.keys: the name {name!r} is used twice; names must differ."
+    for key in _twice(one.key.reveal() for one in keys if one.key.reveal()):
+        names = ", ".join(one.name for one in keys if one.key.reveal() == key)
+        yield f"api.keys: {names} have the same key. Give each its own, or one entry all the roles."
+
+
+def destinations(given: Iterable[Destination], data_dir: str) -> Iterator[str]:
+    """What is wrong with destinations taken together."""
+    files: dict[Path, list[str]] = {}
+    for one in given:
+        if one.type == "file":
+            files.setdefault((Path(data_dir) / one.options.path).resolve(), []).append(one.name)
+    for path, names in files.items():
+        if len(names) > 1:
+            yield f"destinations: {', '.join(names)} write the same file {path}. Give each its own path."
+
+
+def _twice(values: Iterable[str]) -> list[str]:
+    return sorted(value for value, count in Counter(values).items() if count > 1)
 
 
 def _urls(settings: Settings) -> Iterator[str]:

@@ -62,6 +62,7 @@ def _settings(tree: sources.Tree, environ: Mapping[str, str], cwd: Path) -> Sett
     settings = _tree(tree, found)
     if settings:
         found += checks.problems(settings)
+        found += checks.destinations(destinations, settings.data_dir)
     if given is None and not found:
         destinations = _from_openlineage(environ, cwd, found)
     if found or settings is None:

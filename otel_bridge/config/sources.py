@@ -10,7 +10,7 @@ from otel_bridge.model import ConfigError
 
 Tree = dict[str, Any]
 PREFIX = "OTEL_BRIDGE_"
-NOT_SETTINGS = frozenset({"OTEL_BRIDGE_CONFIG"})
+NOT_SETTINGS = frozenset({"OTEL_BRIDGE_CONFIG", "OTEL_BRIDGE_API_KEY"})
 
 
 def from_file(path: Path) -> Tree:

@@ -54,11 +54,12 @@ def main() -> None:
 def announce(endpoints: Endpoints, settings: Settings) -> None:
     """Say where to send, where to look and where events go."""
     scheme = {door: "https" if getattr(settings.receive, door).tls else "http" for door in ("grpc", "http")}
+    api = f"{'https' if settings.api.tls else 'http'}://{endpoints.api}"
     rows = [
         ("OTLP/gRPC", f"{scheme['grpc']}://{endpoints.grpc}" if endpoints.grpc else "off"),
         ("OTLP/HTTP", f"{scheme['http']}://{endpoints.http}" if endpoints.http else "off"),
-        ("health", f"http://{endpoints.api}/health"),
-        ("metrics", f"http://{endpoints.api}/metrics"),
+        ("health", f"{api}/health"),
+        ("metrics", f"{api}/metrics"),
         ("journal", settings.data_dir),
     ]
     rows += [("destination", f"{d.name} ({d.type})") for d in settings.destinations]

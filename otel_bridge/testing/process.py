@@ -6,19 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
+from otel_bridge.service.asking import ask
 from otel_bridge.service.endpoints import Endpoints
+from otel_bridge.settings import Api
 from otel_bridge.testing.events import Events
 
 START_WITHIN_S = 30.0
-
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is behind no proxy
 
 
 class BridgeProcess:
@@ -48,6 +46,7 @@ class BridgeProcess:
         self._destinations = [archive] if destinations is None else destinations
         self._settings = settings or {}
         self._env = env or {}
+        self._api = _configured_api(self._settings)
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoints = Endpoints(grpc="127.0.0.1:0", http="127.0.0.1:0", api="127.0.0.1:0", pid=0)
 
@@ -65,7 +64,7 @@ class BridgeProcess:
     @property
     def api_url(self) -> str:
         """Base URL of health, metrics and facet schemas."""
-        return f"http://{self.endpoints.api}"
+        return f"{'https' if self._api.tls else 'http'}://{self.endpoints.api}"
 
     @property
     def pid(self) -> int:
@@ -118,12 +117,7 @@ class BridgeProcess:
 
     def health(self) -> dict[str, Any]:
         """The body of /health, whatever its status."""
-        try:
-            with _DIRECT.open(f"{self.api_url}/health", timeout=5) as answer:
-                body = answer.read()
-        except urllib.error.HTTPError as error:
-            body = error.read()
-        result: dict[str, Any] = json.loads(body)
+        result: dict[str, Any] = json.loads(ask(f"{self.api_url}/health", self._api).body)
         return result
 
     def events(self) -> Events:
@@ -171,6 +165,17 @@ class BridgeProcess:
         except (OSError, msgspec.DecodeError):
             return False
         return True
+
+
+def _configured_api(settings: dict[str, Any]) -> Api:
+    """With the keys and the TLS that `health` needs."""
+    branch = settings.get("api", {})
+    if not branch.get("keys") and not branch.get("tls"):
+        return Api()
+    from otel_bridge.config import load
+
+    tree = {"api": {key: value for key, value in branch.items() if key in {"keys", "tls"}}}
+    return load(flags=[f"{path}={json.dumps(value)}" for path, value in tree.items()], environ={}).api
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
