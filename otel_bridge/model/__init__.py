@@ -1,10 +1,12 @@
 """The frozen values that flow through the bridge, and the derivation of ids. Imports nothing of the rest."""
 
-from otel_bridge.model.accepted import Accepted, Kind, Tally
+from otel_bridge.model.accepted import Accepted, Kind, Poison, Tally
 from otel_bridge.model.errors import (
     BridgeError,
     ConfigError,
+    Defect,
     DirectoryInUse,
+    Invalid,
     JournalError,
     LeftOut,
     Malformed,
@@ -46,6 +48,7 @@ __all__ = [
     "Dataset",
     "DatasetDescribed",
     "DatasetObserved",
+    "Defect",
     "DirectoryInUse",
     "ErrorDetail",
     "ErrorObserved",
@@ -53,6 +56,7 @@ __all__ = [
     "EventType",
     "Evidence",
     "Heartbeat",
+    "Invalid",
     "JobDescribed",
     "JobObserved",
     "JobRef",
@@ -65,6 +69,7 @@ __all__ = [
     "Observation",
     "Omission",
     "Phase",
+    "Poison",
     "Refused",
     "Resource",
     "Run",

@@ -35,3 +35,23 @@ class Tally(msgspec.Struct, frozen=True):
     received: int
     not_lineage: int = 0
     rejected: dict[str, int] = {}
+
+
+class Poison(msgspec.Struct, frozen=True):
+    """A message of a queue that can't be taken, or not whole: kept as it came, with the reason.
+
+    `content` and `encoding` are those of its source, so that it can be tried again whatever is configured then. `seq` is
+    its number in the journal, 0 before it is there.
+    """
+
+    source: str
+    topic: str
+    partition: int
+    offset: int
+    content: str
+    encoding: str
+    reason: str
+    at_ns: int
+    key: bytes | None
+    payload: bytes
+    seq: int = 0

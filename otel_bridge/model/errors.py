@@ -3,10 +3,12 @@
     BridgeError
     ├── Refused            an answer to a sender
     │   ├── Malformed          permanent: the bytes are not what they claim to be
+    │   ├── Invalid            permanent: JSON, but not an OpenLineage event; carries every reason
     │   ├── TooLarge           permanent: over a configured limit
     │   ├── Unsupported        permanent: a content type, encoding, path or method that we don't speak
     │   ├── Unauthenticated    permanent: no or wrong credentials
     │   └── Unavailable        retry, after `retry_after` seconds
+    │       └── Defect             a bug of ours: it may fail each time
     ├── LeftOut            drop: one value can't be understood, the rest goes on
     ├── ConfigError        the user's configuration; carries every problem at once
     └── JournalError       the data directory
@@ -26,7 +28,15 @@ class Refused(BridgeError):
 
 
 class Malformed(Refused):
-    """The bytes are not OTLP in the stated encoding: INVALID_ARGUMENT, 400. Never retried."""
+    """The bytes are not what they are said to be (OTLP, JSON): INVALID_ARGUMENT, 400. Never retried."""
+
+
+class Invalid(Refused):
+    """Well-formed, but not an OpenLineage event: 422. `reasons` has one line for each fault."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(f"not an OpenLineage event: {'; '.join(reasons)}. Correct what emits it.")
+        self.reasons = reasons
 
 
 class TooLarge(Refused):
@@ -54,6 +64,10 @@ class Unavailable(Refused):
     def __init__(self, message: str, retry_after: int = 5) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Defect(Unavailable):
+    """An error that we did not expect. A sender repeats the request; a queue can't do that for ever."""
 
 
 class LeftOut(BridgeError):

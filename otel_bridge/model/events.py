@@ -8,7 +8,8 @@ from otel_bridge.model.lineage import Omission
 class Event(msgspec.Struct, frozen=True):
     """One OpenLineage event, encoded.
 
-    `type` is START, COMPLETE, FAIL, ABORT, DATASET or JOB. `key` is what order is kept by: the run id, or
+    `type` is START, RUNNING, COMPLETE, FAIL, ABORT, OTHER, DATASET or JOB (RUNNING and OTHER: only of other
+    producers). `key` is what order is kept by: the run id, or
     `dataset:<namespace>/<name>` / `job:<namespace>/<name>` for static metadata. `parent_key` is the run id of
     the parent ("" for none): its START goes first. `trace_id` and `span_id` are the evidence.
     """

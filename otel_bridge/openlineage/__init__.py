@@ -1,23 +1,34 @@
 """OpenLineage events out of transitions: `EventBuilder(settings).build(transition)`.
 
 `facets` has one module for each facet; `custom` those of the configuration; `validate` checks events against
-the official schemas, for tests.
+the official schemas, for tests; `foreign` reads events of other producers.
+
+What builds events is loaded when somebody asks for it: the receiving process only needs `foreign`.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_bridge.openlineage.core import SPEC
-from otel_bridge.openlineage.custom import compile_facets, problems_of
-from otel_bridge.openlineage.documents import VERSION
-from otel_bridge.openlineage.events import EventBuilder
-from otel_bridge.openlineage.facets import run_otel_trace
 from otel_bridge.settings import Settings
+
+if TYPE_CHECKING:
+    from otel_bridge.openlineage.events import EventBuilder
 
 __all__ = ["SPEC", "EventBuilder", "check_custom_facets", "facet_schemas"]
 
 
+def __getattr__(name: str) -> Any:
+    if name == "EventBuilder":
+        from otel_bridge.openlineage.events import EventBuilder
+
+        return EventBuilder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def check_custom_facets(settings: Settings) -> list[str]:
     """What is wrong with the facets of the configuration, one line each."""
+    from otel_bridge.openlineage.custom import problems_of
+
     return problems_of(settings.facets, settings.api.base_url)
 
 
@@ -26,6 +37,10 @@ def facet_schemas(settings: Settings) -> dict[str, dict[str, Any]]:
 
     The API serves them at `/facets/1-0-0/<name>.json`, which is their `$id` unless the user gave another.
     """
+    from otel_bridge.openlineage.custom import compile_facets
+    from otel_bridge.openlineage.documents import VERSION
+    from otel_bridge.openlineage.facets import run_otel_trace
+
     base_url = settings.api.base_url
     ours = {"OtelTraceRunFacet": run_otel_trace.schema(f"{base_url}/facets/{VERSION}/OtelTraceRunFacet.json")}
     custom = {c.name: c.document for c in compile_facets(settings.facets, base_url) if c.document is not None}

@@ -1,4 +1,4 @@
-"""The one function behind both doors: a request in, an answer out, and nothing acknowledged that is not
+"""The one function behind every door and queue: a request in, an answer out, and nothing acknowledged that is not
 durable.
 
 What it raises is always a `Refused`. Anything unexpected becomes Unavailable, because a sender that is told
@@ -14,13 +14,17 @@ from typing import Literal, Protocol
 import msgspec
 import structlog
 
-from otel_bridge.model import Accepted, Refused, Tally, TooLarge, Unavailable
+from otel_bridge.model import Accepted, Defect, Refused, Tally, TooLarge, Unavailable
+from otel_bridge.receive import lineage
 from otel_bridge.receive.inflate import inflate
 from otel_bridge.receive.jsonrequest import Signal, transcode
+from otel_bridge.receive.lineage import Failed
 from otel_bridge.receive.selection import Selected, Selection
 from otel_bridge.settings import Receive
 
 Encoding = Literal["protobuf", "json"]
+Content = Literal["traces", "logs", "metrics", "lineage"]
+"""What a request carries: OTLP of a signal, or OpenLineage events of other producers (JSON only)."""
 
 INFLATE_AT_ONCE = 4 * 1024**2
 TRANSCODE_AT_ONCE = 64 * 1024
@@ -40,10 +44,16 @@ class Journal(Protocol):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A request was taken: all of it, or all but `rejected` items because of `message`."""
+    """A request was taken: all of it, or all but `rejected` items because of `message`. What was rejected is counted.
+
+    Of events also `received` and the rejected ones; `array` tells whether the request was one of several.
+    """
 
     rejected: int = 0
     message: str = ""
+    received: int = 0
+    failures: tuple[Failed, ...] = ()
+    array: bool = False
 
 
 class InFlight:
@@ -100,9 +110,11 @@ class Receiver:
         self._clock = clock
 
     async def answer(
-        self, signal: Signal | Literal["metrics"], encoding: Encoding, body: bytes, content_encoding: str = ""
+        self, signal: Content, encoding: Encoding, body: bytes, content_encoding: str = ""
     ) -> Answer:
         """Take a request whose bytes are accounted for in `in_flight` by the door.
+
+        An invalid event is no reason to raise: it is rejected and named in the answer, also if it is the only one.
 
         Raises:
             Refused: and only that (or CancelledError).
@@ -115,9 +127,9 @@ class Receiver:
         except Exception:
             self.failures += 1
             log.exception("request_failed", signal=signal, encoding=encoding, size=len(body))
-            unavailable = Unavailable("internal error; the request can be repeated", self.retry_after)
-            self.count_refusal(unavailable)
-            raise unavailable from None
+            defect = Defect("internal error; the request can be repeated", self.retry_after)
+            self.count_refusal(defect)
+            raise defect from None
 
     def count_refusal(self, refusal: Refused) -> None:
         """Count a refusal, also one that a door made before there was a request to take."""
@@ -125,12 +137,14 @@ class Receiver:
         self.refused[kind] = self.refused.get(kind, 0) + 1
 
     async def _answer(
-        self, signal: Signal | Literal["metrics"], encoding: Encoding, body: bytes, content_encoding: str
+        self, signal: Content, encoding: Encoding, body: bytes, content_encoding: str
     ) -> Answer:
         body, inflated = await self._inflate(body, content_encoding.strip().lower())
         with self.in_flight.held(inflated):
             if signal == "metrics":
                 return Answer()
+            if signal == "lineage":
+                return await self._events(body)
             selected = await self._select(signal, encoding, body)
             await self._keep(selected)
             return Answer(sum(selected.tally.rejected.values()), selected.message)
@@ -151,6 +165,17 @@ class Receiver:
             body, encoding = await asyncio.to_thread(transcode, signal, body), "protobuf"
         select = self._selection.select_json if encoding == "json" else self._selection.select
         return select(signal, body, self._clock())
+
+    async def _events(self, body: bytes) -> Answer:
+        if len(body) > TRANSCODE_AT_ONCE:
+            found = await asyncio.to_thread(lineage.select, body)
+        else:
+            found = lineage.select(body)
+        await self._keep(found.selected)
+        message = found.selected.message
+        return Answer(
+            len(found.failures), message, found.selected.tally.received, found.failures, found.array
+        )
 
     async def _keep(self, selected: Selected) -> None:
         if not selected.rows:
