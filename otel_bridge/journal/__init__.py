@@ -2,11 +2,11 @@
 
 | file | written by | holds |
 |---|---|---|
-| `accepted.db` | receive, through `GroupCommit` | `AcceptedLog`: spans and log records, counts of the rest |
+| `accepted.db` | receive, through `GroupCommit` | `AcceptedLog`: spans and log records, counts of the rest, poison |
 | `events.db` | convert | `EventLog`: events, omissions, failures, the assembler's records |
 | `delivery.db` | deliver | `DeliveryLog`: positions of destinations, dead letters |
 
-Each has a reader for other processes, and two of them a table of wishes for the command line (`control`).
+Each has a reader for other processes, and a table of wishes for the command line (`control`).
 """
 
 from otel_bridge.journal.accepted import AcceptedLog, AcceptedReader, AcceptedRow
@@ -31,6 +31,7 @@ from otel_bridge.journal.events import (
 )
 from otel_bridge.journal.group_commit import Bounds, GroupCommit, Statistics
 from otel_bridge.journal.lock import Lock, hold
+from otel_bridge.journal.poison import PoisonReader, known_sources
 from otel_bridge.journal.records import SqliteRecords
 from otel_bridge.journal.sums import DestinationSums, Sums, sums
 
@@ -49,6 +50,7 @@ __all__ = [
     "Failure",
     "GroupCommit",
     "Lock",
+    "PoisonReader",
     "Settled",
     "SqliteRecords",
     "Standing",
@@ -61,6 +63,7 @@ __all__ = [
     "counted_as",
     "delivered_by_all",
     "hold",
+    "known_sources",
     "outcome",
     "prepare",
     "sums",

@@ -1,4 +1,5 @@
-"""`accepted.db`: spans and log records as received, written by the receiving process and by nobody else.
+"""`accepted.db`: spans and log records as received, written by the receiving process and by nobody else, except for
+wishes in `control`.
 
 The equation that holds after every commit: received = not_lineage + duplicate + rejected + accepted.
 """
@@ -11,9 +12,9 @@ from typing import Self
 
 import msgspec
 
-from otel_bridge.journal import lock, queries
+from otel_bridge.journal import control, lock, poison, queries
 from otel_bridge.journal.database import Reader, count, counters, owned, transaction, unavailable
-from otel_bridge.model import Accepted, Kind, Tally, Unavailable
+from otel_bridge.model import Accepted, Kind, Poison, Tally, Unavailable
 from otel_bridge.settings import Journal
 
 PRUNE_ROWS = 200
@@ -85,6 +86,44 @@ class AcceptedLog:
             count(self._connection, {**_tallied(tallies), **_sorted_out(len(rows), accepted), "bytes": added})
         self._last += accepted
         self._bytes += added
+
+    def bury(self, message: Poison, tally: Tally, bounds: poison.Bounds = poison.Bounds()) -> None:  # noqa: B008
+        """Keep a message that can't be taken; counted unless it is kept already.
+
+        Raises:
+            Unavailable: it was not kept.
+        """
+        with transaction(self._connection, self._path):
+            if poison.bury(self._connection, message, bounds):
+                count(self._connection, _tallied([tally]))
+
+    def forget_poison(self, seqs: Sequence[int]) -> int:
+        """Messages that were taken after all, or are given up; they stay counted. Returns how many there were.
+
+        Raises:
+            Unavailable: nothing was forgotten.
+        """
+        with transaction(self._connection, self._path):
+            return poison.forget(self._connection, seqs)
+
+    def explain_poison(self, seq: int, reason: str) -> None:
+        """Another attempt at a message failed.
+
+        Raises:
+            Unavailable: not remembered.
+        """
+        with transaction(self._connection, self._path):
+            poison.explain(self._connection, seq, reason)
+
+    def finish(self, wish: int, outcome: str, forget_ns: int) -> None:
+        """A wish is carried out, or can't be; `outcome` is a sentence for whoever asked. Forgets those finished earlier.
+
+        Raises:
+            Unavailable: not remembered; carry it out again, later.
+        """
+        with transaction(self._connection, self._path):
+            control.finish(self._connection, wish, outcome)
+            control.forget(self._connection, forget_ns)
 
     def probe(self) -> None:
         """See whether rows could be kept now, by a small write.

@@ -4,6 +4,7 @@
 |---|---|---|---|
 | events | `convert_again` | | `{"first": 1, "last": 9}` (accepted rows), or `{"failed": true}` |
 | delivery | `rewind` | destination | `{"after": 41}`: deliver everything after event 41 again |
+| accepted | `retry_poison`, `drop_poison` | source | `{"seqs": [7, 9]}`, or `{"all": true}` |
 | delivery | `retry_dead`, `drop_dead` | destination | `{"seqs": [7, 9]}`, or `{"all": true}` |
 
 A wish may be carried out twice after a crash; all of them bear it.
@@ -20,6 +21,8 @@ import msgspec
 from otel_bridge.journal import queries, schema
 from otel_bridge.journal.database import connect, transaction, unavailable
 from otel_bridge.model import JournalError
+
+Database = Literal["accepted", "events", "delivery"]
 
 PATIENCE_S = 5.0
 
@@ -38,7 +41,7 @@ class Wish(msgspec.Struct, frozen=True):
 
 def ask(
     directory: Path,
-    database: Literal["events", "delivery"],
+    database: Database,
     command: str,
     target: str,
     argument: Mapping[str, Any],
@@ -70,7 +73,7 @@ def ask(
         connection.close()
 
 
-def outcome(directory: Path, database: Literal["events", "delivery"], wish: int) -> str | None:
+def outcome(directory: Path, database: Database, wish: int) -> str | None:
     """What became of a wish, as a sentence; None while it is open."""
     path = directory / f"{database}.db"
     connection = connect(path, "ro", PATIENCE_S)

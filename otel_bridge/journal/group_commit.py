@@ -7,15 +7,20 @@ The queue is bounded in rows and bytes; over it, and in any trouble with the dis
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
 from otel_bridge.journal.accepted import AcceptedLog
-from otel_bridge.model import Accepted, Tally, Unavailable
+from otel_bridge.model import Accepted, Poison, Tally, Unavailable
 
 IDLE_S = 1.0
 PRUNE_PER_ROW = 2
+
+
+T = TypeVar("T")
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -42,6 +47,12 @@ class _Request(msgspec.Struct, frozen=True):
     done: asyncio.Future[None]
 
 
+class _Work(msgspec.Struct, frozen=True):
+    """Something else for the writer to do; `run` also answers."""
+
+    run: Callable[[AcceptedLog], None]
+
+
 class GroupCommit:
     """Used from one event loop; owns the log and closes it."""
 
@@ -50,6 +61,7 @@ class GroupCommit:
         self._bounds = bounds or Bounds()
         self._changed = threading.Condition()
         self._queue: list[_Request] = []
+        self._work: list[_Work] = []
         self._rows = self._bytes = 0
         self._noted = Tally(0)
         self._converted = 0
@@ -90,6 +102,29 @@ class GroupCommit:
         with self._changed:
             self._noted = _sum(self._noted, tally)
 
+    async def bury(self, message: Poison, tally: Tally) -> None:
+        """Return when a message that can't be taken is on disk, and counted.
+
+        Raises:
+            Unavailable: it was not kept.
+        """
+        await self.perform(lambda log: log.bury(message, tally))
+
+    async def perform(self, work: Callable[[AcceptedLog], T]) -> T:
+        """Run a short piece of work with the log, between commits; returns its result, or raises its error.
+
+        Raises:
+            Unavailable: the log is being closed.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        with self._changed:
+            if self._closing:
+                raise Unavailable("the bridge is stopping: try again")
+            self._work.append(_Work(lambda log: _run_and_answer(work, log, done)))
+            self._changed.notify()
+        return await done
+
     def prune(self, converted: int) -> None:
         """Allow rows up to this one to be forgotten; starts with what is too old, in the background."""
         with self._changed:
@@ -124,19 +159,26 @@ class GroupCommit:
                 self._write(group, noted)
             elif self._trouble:
                 self._probe()
+            self._do_work()
             self._prune(sum(len(request.rows) for request in group))
-            if self._closing and not self._queue:
+            if self._closing and not (self._queue or self._work):
                 return
 
     def _next(self) -> tuple[list[_Request], Tally]:
         """Everything that waits; waits a while itself if that is nothing."""
         with self._changed:
-            if not (self._queue or self._closing or self._prune_due):
+            if not (self._queue or self._work or self._closing or self._prune_due):
                 self._changed.wait(IDLE_S)
             group, noted = self._queue, self._noted
             self._queue, self._noted = [], Tally(0)
             self._rows = self._bytes = 0
             return group, noted
+
+    def _do_work(self) -> None:
+        with self._changed:
+            due, self._work = self._work, []
+        for work in due:
+            work.run(self._log)
 
     def _write(self, group: list[_Request], noted: Tally) -> None:
         rows = [row for request in group for row in request.rows]
@@ -192,6 +234,24 @@ def _sum(one: Tally, other: Tally) -> Tally:
         for reason in one.rejected | other.rejected
     }
     return Tally(one.received + other.received, one.not_lineage + other.not_lineage, rejected)
+
+
+def _run_and_answer(work: Callable[[AcceptedLog], T], log: AcceptedLog, done: asyncio.Future[T]) -> None:
+    """In the writer's thread; whoever waits is woken in their event loop."""
+    settle: Callable[[], None]
+    try:
+        settle = partial(done.set_result, work(log))
+    except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
+        settle = partial(done.set_exception, error)
+    _wake(done, settle)
+
+
+def _wake(done: asyncio.Future[Any], settle: Callable[[], None]) -> None:
+    try:
+        done.get_loop().call_soon_threadsafe(lambda: None if done.done() else settle())
+    except RuntimeError:
+        # The loop is closed: nobody waits for the answer any more.
+        return
 
 
 def _answer(group: list[_Request], error: Unavailable | None) -> None:

@@ -103,14 +103,19 @@ def test_a_newer_release_is_named_and_its_data_left_alone(tmp_path, database):
         sums(tmp_path)
 
 
-def test_an_older_database_is_not_read_before_the_service_ran_on_it(tmp_path):
+def test_an_older_database_is_read_once_the_service_ran_on_it(tmp_path):
+    """As the first release left it: its row stays."""
     path = tmp_path / "accepted.db"
-    connection = old(path)
-    connection.execute("PRAGMA user_version = 1")
-    assert schema.migrations("accepted")[-1].version == 1, "then this test can use the shipped steps"
-    connection.execute("PRAGMA user_version = 0")
+    connection = sqlite3.connect(path, isolation_level=None)
+    schema.migrate(connection, path, schema.migrations("accepted")[:1])
+    connection.execute(
+        "INSERT INTO accepted (key, kind, received_ns, payload) VALUES (x'01', 'span', 1, x'02')"
+    )
     connection.close()
-    assert AcceptedReader(tmp_path).last_seq() == 0
+    with pytest.raises(JournalError, match="has schema 1, .* start `otel-bridge serve` once"):
+        AcceptedReader(tmp_path).last_seq()
+    prepare(tmp_path)
+    assert AcceptedReader(tmp_path).last_seq() == 1
 
 
 def test_a_foreign_file_is_not_overwritten(tmp_path):
