@@ -63,7 +63,7 @@ def span(
         named["openlineage.job.name"] = job
     return Span(
         trace_id=trace, span_id=own, parent_span_id=parent, name=job or "work",
-        start_time_unix_nano=T0 + int(start_s * 1e9), end_time_unix_nano=T0 + int(end_s * 1e9),
+        start_time_unix_nano=T0 + round(start_s * 1e9), end_time_unix_nano=T0 + round(end_s * 1e9),
         attributes=pairs(named),
         status=Status(code=Status.STATUS_CODE_ERROR, message=error) if error else None,
     )  # fmt: skip
@@ -85,13 +85,13 @@ def record(
         event_name=name,
         trace_id=trace,
         span_id=own,
-        time_unix_nano=T0 + int(at_s * 1e9),
+        time_unix_nano=T0 + round(at_s * 1e9),
         attributes=pairs(named),
     )
 
 
-def logs(*records: LogRecord) -> bytes:
-    about = Resource(attributes=pairs(RESOURCE))
+def logs(*records: LogRecord, resource: dict[str, Any] | None = None) -> bytes:
+    about = Resource(attributes=pairs(RESOURCE if resource is None else resource))
     return ExportLogsServiceRequest(
         resource_logs=[ResourceLogs(resource=about, scope_logs=[ScopeLogs(log_records=records)])]
     ).SerializeToString()

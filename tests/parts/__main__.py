@@ -4,9 +4,8 @@ import argparse
 import os
 import sys
 
-from tests.parts import PartMissing, collector, jaeger, kafka, marquez
-
-PARTS = {"collector": collector, "jaeger": jaeger, "kafka": kafka, "marquez": marquez}
+from tests.parts import PartMissing
+from tests.parts.required import PARTS
 
 
 def main() -> int:

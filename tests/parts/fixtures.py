@@ -1,33 +1,16 @@
-"""pytest fixtures of the real parts, and `require`, which decides between skip and failure.
+"""pytest fixtures of the real parts.
 
 Load them with `-p tests.parts.fixtures` or `pytest_plugins = ["tests.parts.fixtures"]`. The fixtures are
 shared by the session; a test that kills or restarts a part runs one of its own.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Literal
 
 import pytest
 
-from tests.parts import PartMissing, collector, jaeger, kafka, marquez
-
-Part = Literal["collector", "jaeger", "kafka", "marquez"]
-PARTS: dict[Part, ModuleType] = {"collector": collector, "jaeger": jaeger, "kafka": kafka, "marquez": marquez}
-
-
-def require(part: Part) -> Path:
-    """The built part. If it is missing the test skips; where `CI` is set it is built, or the test fails."""
-    in_ci = bool(os.environ.get("CI"))
-    try:
-        path: Path = PARTS[part].build() if in_ci else PARTS[part].installed()
-    except PartMissing as missing:
-        if in_ci:
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
-    return path
+from tests.parts import jaeger, kafka, marquez
+from tests.parts.required import require
 
 
 @pytest.fixture(scope="session")

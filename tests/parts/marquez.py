@@ -21,12 +21,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from tests.parts._build import PartMissing, Recipe, Step, built, cached
 from tests.parts._process import LOOPBACK, PartFailed, free_ports, http_get, wait_until
 
 VERSION = "0.51.1"
 CHECKOUT = Path(__file__).parents[2]
+ALL = "limit=10000"
 SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m"
 
 
@@ -71,6 +73,35 @@ class Marquez:
         if status != 200:
             raise PartFailed(f"marquez answered {status} to GET {path}: {body[:500]!r}; see {self.log}")
         return json.loads(body)
+
+    def namespaces(self) -> set[str]:
+        """Names of all namespaces, of jobs and datasets alike."""
+        return {found["name"] for found in self.get(f"/api/v1/namespaces?{ALL}")["namespaces"]}
+
+    def jobs(self, namespace: str) -> dict[str, dict[str, Any]]:
+        """Name to job."""
+        found = self.get(f"/api/v1/namespaces/{_quoted(namespace)}/jobs?{ALL}")["jobs"]
+        return {job["name"]: job for job in found}
+
+    def runs(self, namespace: str, job: str) -> list[dict[str, Any]]:
+        """The runs of a job, the latest first."""
+        path = f"/api/v1/namespaces/{_quoted(namespace)}/jobs/{_quoted(job)}/runs?{ALL}"
+        return list(self.get(path)["runs"])
+
+    def datasets(self, namespace: str) -> dict[str, dict[str, Any]]:
+        """Name to dataset."""
+        found = self.get(f"/api/v1/namespaces/{_quoted(namespace)}/datasets?{ALL}")["datasets"]
+        return {dataset["name"]: dataset for dataset in found}
+
+    def versions(self, namespace: str, dataset: str) -> list[dict[str, Any]]:
+        """The versions of a dataset, the latest first."""
+        path = f"/api/v1/namespaces/{_quoted(namespace)}/datasets/{_quoted(dataset)}/versions?{ALL}"
+        return list(self.get(path)["versions"])
+
+    def graph(self, node: str, path: str = "lineage") -> dict[str, dict[str, Any]]:
+        """Id to node of the graph around a node (`job:<namespace>:<name>`, `dataset:...`)."""
+        found = self.get(f"/api/v1/{path}?nodeId={_quoted(node)}&depth=20")["graph"]
+        return {node["id"]: node for node in found}
 
     def start(self) -> Self:
         """Start PostgreSQL if it does not run, then the server, and wait until it answers."""
@@ -180,6 +211,10 @@ def _check_postgresql() -> None:
         raise PartMissing(
             "marquez", "PostgreSQL refuses to run as root and there is no user postgres", remedy
         )
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
 
 
 def _ended(pid: int) -> bool:
