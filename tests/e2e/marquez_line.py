@@ -43,6 +43,11 @@ class Line:
             "deployment.environment.name": "test",
         }
 
+    def program_env(self) -> dict[str, str]:
+        """Environment of an instrumented program that sends to this line."""
+        named = ",".join(f"{key}={value}" for key, value in self.resource.items())
+        return self.bridge.program_env() | {"OTEL_RESOURCE_ATTRIBUTES": named}
+
     def table(self, name: str, **columns: str) -> dict[str, Any]:
         """A dataset, with the types of its columns if they are given."""
         known = {"schema": [{"name": column, "type": kind} for column, kind in columns.items()]}

@@ -6,6 +6,9 @@ of column lineage stay in the facet; times are kept to the microsecond, but `dur
 cut to milliseconds, which may be one more or less than what passed (the spans here last whole milliseconds).
 """
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -207,3 +210,23 @@ def shown(run: dict[str, Any]) -> tuple[str, int | None]:
 
 def read_by(run: dict[str, Any]) -> set[str]:
     return {version["datasetVersionId"]["name"] for version in run["inputDatasetVersions"]}
+
+
+def test_instrumented_processes(line: Line) -> None:
+    """Three processes under otel-lineage, live: shown RUNNING while they work, and the failing one FAILED."""
+    arguments = [sys.executable, str(Path(__file__).with_name("program.py")), "nightly"]
+    wrapper = str(Path(sys.executable).with_name("opentelemetry-instrument"))
+    process = subprocess.Popen([wrapper, *arguments], env=line.program_env())
+    line.bridge.wait(lambda: state_of(line, "nightly") == "RUNNING", "shows the pipeline at work", 30)
+    assert process.wait(60) == 0
+    line.wait_for(6)
+    jobs = line.marquez.jobs(line.jobs_at)
+    assert {name: (job["parentJobName"], job["latestRun"]["state"]) for name, job in jobs.items()} == {
+        "nightly": (None, "COMPLETED"), "nightly.load": ("nightly", "COMPLETED"), "nightly.report": ("nightly", "FAILED")
+    }  # fmt: skip
+    assert all(len(line.marquez.runs(line.jobs_at, job)) == 1 for job in jobs)
+
+
+def state_of(line: Line, job: str) -> str | None:
+    run = line.marquez.jobs(line.jobs_at).get(job, {}).get("latestRun")
+    return run["state"] if run else None
