@@ -1,16 +1,25 @@
-"""What destinations and sources on Kafka share: the client's configuration, and whether a topic is there.
+"""What destinations and sources on Kafka share: the client's configuration, its log, and whether a topic is there.
 
 confluent-kafka is imported in the functions, and so only where Kafka is configured.
 """
 
-from collections.abc import Iterable
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from typing import Any
+
+import structlog
 
 from otel_bridge.model import BridgeError
 from otel_bridge.settings import KafkaConnection
 
 INSTALL = "Kafka needs confluent-kafka: pip install 'otel-bridge[kafka]'"
 METADATA_S = 10.0
+SAME_LINE_S = 60.0
+BROKER = re.compile(r"(?:\w+://)?(?:\[[0-9a-fA-F:]+\]|[^\s:/,]+)(?::\d{1,5})?")
+TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class KafkaTrouble(BridgeError):
@@ -40,13 +49,81 @@ def client_config(connection: KafkaConnection) -> dict[str, Any]:
     return found | {key: value.reveal() for key, value in connection.config.items()}
 
 
-def check_topics(client: Any, topics: Iterable[str], within_s: float = METADATA_S) -> None:
+def check_connection(connection: KafkaConnection, properties: Mapping[str, Any] | None = None) -> None:
+    """See that confluent-kafka is installed and takes the configuration. Nothing is connected to.
+
+    Args:
+        connection: what the user configured.
+        properties: what we set for librdkafka; by default `client_config(connection)`.
+
+    Raises:
+        ValueError: says what is wrong, without values that may be secret.
+    """
+    if not connection.brokers or not all(BROKER.fullmatch(broker) for broker in connection.brokers):
+        raise ValueError("brokers must be a list of host:port, for instance [localhost:9092]")
+    if find_spec("confluent_kafka") is None:
+        raise ValueError(INSTALL)
+    from confluent_kafka import KafkaException, Producer
+
+    tried = dict(client_config(connection) if properties is None else properties)
+    try:
+        Producer(tried | {"bootstrap.servers": "", "logger": Unheard()})
+    except KafkaException as error:
+        raise ValueError(f"librdkafka: {_masked(error.args[0].str(), connection)}") from None
+
+
+def check_topic_name(topic: str) -> None:
+    """ValueError unless Kafka allows it."""
+    if not TOPIC.fullmatch(topic) or topic in {".", ".."}:
+        raise ValueError(f"topic {topic!r}: a name has up to 249 letters, digits, `.`, `_` and `-`")
+
+
+class Unheard:
+    """A log that nobody reads."""
+
+    def log(self, level: int, template: str, *values: Any) -> None:
+        """Say nothing."""
+
+
+class LibraryLog:
+    """What librdkafka logs, as the bridge's: errors are warnings, since it tries again by itself; the rest is for
+    debugging. The same line comes once a minute at most.
+    """
+
+    def __init__(self, **bound: Any) -> None:
+        self._log = structlog.get_logger().bind(**bound)
+        self._seen: set[str] = set()
+        self._since_s = 0.0
+
+    def log(self, level: int, template: str, *values: Any) -> None:
+        """As of `logging.Logger`."""
+        text = str(values[-1] if values else template).split(" (after ")[0]
+        if level < logging.ERROR:
+            self._log.debug(f"librdkafka: {text}")
+        elif self._news(text):
+            self._log.warning(f"librdkafka: {text}")
+
+    def _news(self, text: str) -> bool:
+        now_s = time.monotonic()
+        if now_s - self._since_s > SAME_LINE_S or len(self._seen) > 100:
+            self._seen.clear()
+            self._since_s = now_s
+        if text in self._seen:
+            return False
+        self._seen.add(text)
+        return True
+
+
+def check_topics(
+    client: Any, topics: Iterable[str], within_s: float = METADATA_S, said: Callable[[], str] = lambda: ""
+) -> None:
     """See that the topics exist; blocks for up to `within_s`.
 
     Args:
         client: a Producer or Consumer of confluent-kafka.
         topics: names.
         within_s: longest time to wait for the brokers, for each topic.
+        said: what the client last reported to its `error_cb`, which says more than the call's own error.
 
     Raises:
         KafkaTrouble: says which topic is missing, or why the brokers can't be asked, and what to do.
@@ -57,7 +134,7 @@ def check_topics(client: Any, topics: Iterable[str], within_s: float = METADATA_
         try:
             found = client.list_topics(topic, timeout=within_s).topics[topic]
         except KafkaException as error:
-            text = error.args[0].str()
+            text = said() or error.args[0].str()
             raise KafkaTrouble(
                 f"the brokers can't be asked for topic {topic!r}: {text}; check brokers, tls and sasl"
             ) from error
@@ -65,6 +142,14 @@ def check_topics(client: Any, topics: Iterable[str], within_s: float = METADATA_
             raise KafkaTrouble(
                 f"topic {topic!r}: {found.error.str()}; create it or correct the configuration"
             )
+
+
+def _masked(text: str, connection: KafkaConnection) -> str:
+    """Without the values of `config`, some of which librdkafka repeats when it does not understand them."""
+    for value in connection.config.values():
+        if value:
+            text = text.replace(value.reveal(), "***")
+    return text
 
 
 def _protocol(connection: KafkaConnection) -> str:
