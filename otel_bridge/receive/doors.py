@@ -1,13 +1,15 @@
-"""Both doors, opened and closed together."""
+"""Both doors, opened and closed together; and the intake, through which the API passes events on."""
 
 import asyncio
+import secrets
 
 import structlog
 
 from otel_bridge.receive.ack import Receiver
 from otel_bridge.receive.grpc_door import GrpcDoor
 from otel_bridge.receive.http_door import HttpDoor
-from otel_bridge.settings import Door, Receive
+from otel_bridge.receive.http_message import LINEAGE
+from otel_bridge.settings import Door, Endpoint, Receive, Secret
 
 log = structlog.get_logger()
 
@@ -47,6 +49,34 @@ async def open_doors(receiver: Receiver, settings: Receive) -> Doors:
             await grpc.stop(0)
         raise
     return Doors(grpc, http)
+
+
+class Intake:
+    """A door for the delivering process alone: on a loopback port of its own, with a token of this start."""
+
+    def __init__(self, door: HttpDoor, token: str) -> None:
+        self._door = door
+        self._token = token
+
+    @property
+    def address(self) -> dict[str, str]:
+        """How to get in, as the status lines to the delivering process carry it."""
+        return {"endpoint": str(self._door.endpoint), "token": self._token}
+
+    async def stop(self, deadline_s: float) -> None:
+        """As `Doors.stop`."""
+        await self._door.stop(deadline_s)
+
+
+async def open_intake(receiver: Receiver, settings: Receive) -> Intake:
+    """Listen for events of other producers.
+
+    Raises:
+        BridgeError: there is no free port on 127.0.0.1.
+    """
+    token = secrets.token_urlsafe(32)
+    door = Door(endpoint=Endpoint("127.0.0.1", 0), bearer_tokens=(Secret(token),))
+    return Intake(await HttpDoor.open(settings, receiver, door, LINEAGE), token)
 
 
 def _warn_if_exposed(name: str, door: Door) -> None:

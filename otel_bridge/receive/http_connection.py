@@ -13,16 +13,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
 import httptools
 import structlog
 
 from otel_bridge.model import Malformed, Refused, Unavailable, Unsupported
 from otel_bridge.receive import http_message, inflate
-from otel_bridge.receive.ack import Answer, Encoding, Receiver
+from otel_bridge.receive.ack import Answer, Content, Encoding, Receiver
 from otel_bridge.receive.credentials import Tokens
-from otel_bridge.receive.http_message import Head
+from otel_bridge.receive.http_message import Head, Service
 
 log = structlog.get_logger()
 
@@ -36,6 +36,7 @@ class Door(Protocol):
 
     receiver: Receiver
     tokens: Tokens
+    service: Service
     idle_timeout: float
 
     def entered(self, connection: "Connection") -> bool:
@@ -51,7 +52,7 @@ class _Request:
     __slots__ = ("body", "close", "content_encoding", "encoding", "head_only", "held", "refusal", "signal")
 
     def __init__(self, encoding: Encoding | None, refusal: Refused | None = None) -> None:
-        self.signal: Literal["traces", "logs", "metrics"] = "traces"
+        self.signal: Content = "traces"
         self.encoding = encoding
         self.content_encoding = ""
         self.body = b""
@@ -114,7 +115,7 @@ class Connection(asyncio.Protocol):
                 Unavailable("internal error; the request can be repeated", self._receiver.retry_after)
             )
         except httptools.HttpParserError as error:
-            self._refuse(Malformed(f"not HTTP/1.1: {error}; send an OTLP/HTTP export request"))
+            self._refuse(Malformed(f"not HTTP/1.1: {error}; send {self._door.service.name}"))
         except Unsupported as refusal:
             self._refuse(refusal)
 
@@ -165,7 +166,9 @@ class Connection(asyncio.Protocol):
         request.head_only = self._head.method == b"HEAD"
         request.content_encoding = self._head.content_encoding
         try:
-            request.signal = self._head.check(self._door.tokens, self._receiver.max_request)
+            request.signal = self._head.check(
+                self._door.tokens, self._receiver.max_request, self._door.service
+            )
         except Refused as refusal:
             request.refusal = refusal
             if self._head.expects_continue or self._head.content_length > SKIPPED_BODY:
@@ -291,9 +294,13 @@ class Connection(asyncio.Protocol):
             answer = await self._answer(request)
         except Refused as refusal:
             self._decide_to_close(request)
-            return http_message.refusal(refusal, request.encoding, request.close, request.head_only)
+            return http_message.refusal(
+                self._door.service, refusal, request.encoding, request.close, request.head_only
+            )
         self._decide_to_close(request)
-        return http_message.success(request.signal, answer, request.encoding or "json", request.close)
+        return http_message.success(
+            self._door.service, request.signal, answer, request.encoding or "json", request.close
+        )
 
     async def _answer(self, request: _Request) -> Answer:
         if request.refusal is not None:

@@ -1,4 +1,4 @@
-"""The OTLP/HTTP door: listening, counting connections, stopping in bounded time."""
+"""An HTTP door: listening, counting connections, stopping in bounded time."""
 
 import asyncio
 from typing import Self
@@ -7,6 +7,7 @@ from otel_bridge.model import BridgeError
 from otel_bridge.receive.ack import Receiver
 from otel_bridge.receive.credentials import Tokens, ssl_context
 from otel_bridge.receive.http_connection import Connection
+from otel_bridge.receive.http_message import OTLP, Service
 from otel_bridge.settings import Door, Endpoint, Receive
 
 BACKLOG = 512
@@ -14,10 +15,11 @@ HANDSHAKE_S = 10.0
 
 
 class HttpDoor:
-    """A listening OTLP/HTTP server. `endpoint` has the bound port."""
+    """A listening HTTP server of one service. `endpoint` has the bound port."""
 
-    def __init__(self, settings: Receive, door: Door, receiver: Receiver) -> None:
+    def __init__(self, settings: Receive, door: Door, receiver: Receiver, service: Service) -> None:
         self.receiver = receiver
+        self.service = service
         self.tokens = Tokens(door.bearer_tokens)
         self.idle_timeout = float(settings.idle_timeout)
         self.endpoint = door.endpoint
@@ -28,14 +30,16 @@ class HttpDoor:
         self._server: asyncio.Server
 
     @classmethod
-    async def open(cls, settings: Receive, receiver: Receiver) -> Self:
-        """Listen on the endpoint of `settings.http`.
+    async def open(
+        cls, settings: Receive, receiver: Receiver, door: Door | None = None, service: Service = OTLP
+    ) -> Self:
+        """Listen on the endpoint of a door, `settings.http` by default.
 
         Raises:
             BridgeError: the address can't be bound, or the TLS files can't be used.
         """
-        door = settings.http
-        self = cls(settings, door, receiver)
+        door = door or settings.http
+        self = cls(settings, door, receiver, service)
         context = ssl_context(door.tls) if door.tls else None
         handshake = HANDSHAKE_S if context else None
         host, port = door.endpoint.host, door.endpoint.port

@@ -1,31 +1,57 @@
-"""HTTP/1.1 requests and responses of the OTLP/HTTP door: what can be said without a connection."""
+"""HTTP/1.1 requests and responses of a door: what can be said without a connection.
+
+A door has one of two services: OTLP, or the events of other producers that the API passes on.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Literal
 
+import msgspec
 from httptools import HttpParserInvalidURLError, parse_url
 
 from otel_bridge.model import Refused, Unavailable, Unsupported
 from otel_bridge.receive import inflate, status
-from otel_bridge.receive.ack import Answer, Encoding
+from otel_bridge.receive.ack import Answer, Content, Encoding
 from otel_bridge.receive.credentials import Tokens
 
-PATHS: dict[bytes, Literal["traces", "logs", "metrics"]] = {
-    b"/v1/traces": "traces",
-    b"/v1/logs": "logs",
-    b"/v1/metrics": "metrics",
-}
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
 
+NO_CONTENT = 204
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_MEDIA_TYPES: dict[str, Encoding] = {"application/x-protobuf": "protobuf", "application/json": "json"}
+_JSON = "application/json"
+_MEDIA_TYPES: dict[str, Encoding] = {"application/x-protobuf": "protobuf", _JSON: "json"}
 _CONTENT_TYPES = {encoding: media_type for media_type, encoding in _MEDIA_TYPES.items()}
+
+
+class Service(msgspec.Struct, frozen=True):
+    """What a door serves: its paths, the encodings of requests, and the status and body of its answers."""
+
+    name: str
+    paths: Mapping[bytes, Content]
+    media_types: Mapping[str, Encoding]
+    success: Callable[[str, Answer, Encoding], tuple[int, bytes]]
+    refusal: Callable[[Refused, Encoding], bytes]
+
+
+OTLP = Service(
+    "an OTLP export request",
+    {b"/v1/traces": "traces", b"/v1/logs": "logs", b"/v1/metrics": "metrics"},
+    _MEDIA_TYPES,
+    lambda signal, answer, encoding: (200, status.response_body(signal, answer, encoding)),
+    status.status_body,
+)
+LINEAGE = Service(
+    "OpenLineage events",
+    {b"/api/v1/lineage": "lineage", b"/api/v1/lineage/batch": "lineage"},
+    {_JSON: "json"},
+    lambda _, answer, __: status.events_answer(answer),
+    lambda refused, _: status.error_json(status.message(refused)),
+)
 _KEPT = {b"content-type", b"content-encoding", b"content-length", b"authorization", b"expect"}
 
 
@@ -98,30 +124,29 @@ class Head:
     def _header(self, name: bytes) -> str:
         return self._headers.get(name, b"").decode("latin-1")
 
-    def check(self, tokens: Tokens, limit: int) -> Literal["traces", "logs", "metrics"]:
-        """The signal of an export request.
+    def check(self, tokens: Tokens, limit: int, service: Service) -> Content:
+        """The signal of a request.
 
         Raises:
             Refused: the request can't be served, whatever its body is.
         """
-        signal = self._signal()
+        signal = self._signal(service)
         tokens.check(self._headers.get(b"authorization", b""))
-        if self.encoding is None:
-            raise Unsupported(
-                f"the content type must be {' or '.join(_MEDIA_TYPES)}; set it in the exporter", 415
-            )
+        if self.encoding not in service.media_types.values():
+            accepted = " or ".join(service.media_types)
+            raise Unsupported(f"the content type must be {accepted}; set it in what sends", 415)
         inflate.check_encoding(self.content_encoding)
         if self.content_length > limit:
             raise inflate.too_large(limit)
         return signal
 
-    def _signal(self) -> Literal["traces", "logs", "metrics"]:
-        signal = PATHS.get(_path(self._target))
+    def _signal(self, service: Service) -> Content:
+        signal = service.paths.get(_path(self._target))
         if signal is None:
-            paths = ", ".join(path.decode() for path in PATHS)
+            paths = ", ".join(path.decode() for path in service.paths)
             raise Unsupported(f"nothing is served under this path; send to one of {paths}", 404)
         if self.method != b"POST":
-            raise Unsupported("only POST is served under this path; send an OTLP export request", 405)
+            raise Unsupported(f"only POST is served under this path; send {service.name}", 405)
         return signal
 
 
@@ -134,15 +159,18 @@ def _path(target: bytes) -> bytes:
         return b""
 
 
-def success(signal: str, answer: Answer, encoding: Encoding, close: bool) -> bytes:
+def success(service: Service, signal: str, answer: Answer, encoding: Encoding, close: bool) -> bytes:
     """The response to a request that was taken."""
-    return _response(200, encoding, status.response_body(signal, answer, encoding), close)
+    code, body = service.success(signal, answer, encoding)
+    return _response(code, encoding, body, close)
 
 
-def refusal(refused: Refused, encoding: Encoding | None, close: bool, head_only: bool = False) -> bytes:
+def refusal(
+    service: Service, refused: Refused, encoding: Encoding | None, close: bool, head_only: bool = False
+) -> bytes:
     """The response to a request that was not taken; JSON if the request's encoding is not known."""
     code = status.http_status(refused)
-    body = status.status_body(refused, encoding or "json")
+    body = service.refusal(refused, encoding or "json")
     extra = _EXTRA.get(code, _no_extra)(refused)
     return _response(code, encoding or "json", body, close, extra=extra, head_only=head_only)
 
@@ -167,8 +195,9 @@ _EXTRA: dict[int, Callable[[Refused], str]] = {
 def _response(
     code: int, encoding: Encoding, body: bytes, close: bool, *, extra: str = "", head_only: bool = False
 ) -> bytes:
+    content = f"Content-Type: {_CONTENT_TYPES[encoding]}\r\nContent-Length: {len(body)}\r\n"
     head = (
-        f"{_status_line(code)}Content-Type: {_CONTENT_TYPES[encoding]}\r\nContent-Length: {len(body)}\r\n"
+        f"{_status_line(code)}{'' if code == NO_CONTENT else content}"
         f"Date: {_date(int(time.time()))}\r\n{extra}{_CLOSE if close else ''}\r\n"
     ).encode("latin-1")
     return head if head_only else head + body

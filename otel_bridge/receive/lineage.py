@@ -12,6 +12,8 @@ from otel_bridge.openlineage import foreign
 from otel_bridge.receive.selection import Selected
 
 KEY_PREFIX = b"O"
+MAX_EVENTS = 10_000
+"""Events in one request, so that its answer can name each that failed."""
 REASON = "invalid_event"
 """What invalid events are counted under, in `Tally.rejected`."""
 
@@ -49,6 +51,8 @@ def select(body: bytes) -> Events:
         raise TooLarge(f"the request can't be read: {problem}")
     elements = _elements(body)
     bodies = [body] if elements is None else [bytes(element) for element in elements]
+    if len(bodies) > MAX_EVENTS:
+        raise TooLarge(f"the request has more than {MAX_EVENTS} events; send smaller batches")
     rows: list[Accepted] = []
     failures: list[Failed] = []
     for index, each in enumerate(bodies):

@@ -1,6 +1,7 @@
 """What a refusal looks like on the wire: HTTP status, gRPC code, and `google.rpc.Status` in both encodings.
 
-And the responses to what was taken: empty, or with `partial_success` if spans were rejected.
+And the responses to what was taken: empty, or with `partial_success` if spans were rejected. Answers about
+OpenLineage events are those of its own HTTP interface.
 """
 
 from typing import Any
@@ -13,11 +14,14 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from otel_bridge.model import Malformed, Refused, TooLarge, Unauthenticated, Unavailable, Unsupported
+from otel_bridge.model import Invalid, Malformed, Refused, TooLarge, Unauthenticated, Unavailable, Unsupported
 from otel_bridge.receive.ack import Answer, Encoding
 
 MAX_MESSAGE = 1000
 """Characters of a message; a sender may read no more than 64 KiB of an answer."""
+
+MAX_REASON = 300
+"""Characters of the reason for one event of many."""
 
 _RESPONSES: dict[str, Any] = {
     "traces": ExportTraceServiceResponse,
@@ -37,6 +41,8 @@ def http_status(refusal: Refused) -> int:
             return 400
         case Unauthenticated():
             return 401
+        case Invalid():
+            return 422
         case TooLarge():
             return 413
         case Unsupported(status=status):
@@ -52,7 +58,7 @@ def code(refusal: Refused) -> int:
 
 def _code(refusal: Refused) -> Any:
     match refusal:
-        case Malformed():
+        case Malformed() | Invalid():
             return Code.INVALID_ARGUMENT
         case Unauthenticated():
             return Code.UNAUTHENTICATED
@@ -122,3 +128,33 @@ def response_body(signal: str, answer: Answer, encoding: Encoding) -> bytes:
     response.partial_success.error_message = text
     encoded: bytes = response.SerializeToString()
     return encoded
+
+
+def events_answer(answer: Answer) -> tuple[int, bytes]:
+    """HTTP status and body about events: 201 or 422 for a single one, 204 or 200 with what failed for several."""
+    if answer.array:
+        return (200, _failed_events(answer)) if answer.failures else (204, b"")
+    if not answer.failures:
+        return 201, b""
+    return 422, error_json(answer.message[:MAX_MESSAGE])
+
+
+def error_json(text: str) -> bytes:
+    """As the API writes errors."""
+    return msgspec.json.encode({"error": text})
+
+
+def _failed_events(answer: Answer) -> bytes:
+    failed = len(answer.failures)
+    summary = {
+        "received": answer.received,
+        "successful": answer.received - failed,
+        "failed": failed,
+        "retriable": 0,
+        "non_retriable": failed,
+    }
+    events = [
+        {"index": each.index, "reason": each.reason[:MAX_REASON], "retriable": False}
+        for each in answer.failures
+    ]
+    return msgspec.json.encode({"status": "partial_success", "summary": summary, "failed_events": events})
