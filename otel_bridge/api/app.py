@@ -15,8 +15,9 @@ from otel_bridge import __version__
 from otel_bridge.api.access import Access, caller
 from otel_bridge.api.exposition import Exposition
 from otel_bridge.api.figures import Figures, Status
+from otel_bridge.api.intake import PATHS, Intake
 from otel_bridge.model import BridgeError
-from otel_bridge.settings import ApiKey
+from otel_bridge.settings import ApiKey, Receive
 
 Schemas = Mapping[str, Mapping[str, Any]]
 """`<version>/<name>` of a facet -> its JSON Schema."""
@@ -27,15 +28,21 @@ def make_app(
     schemas: Schemas,
     status: Status,
     keys: Sequence[ApiKey] = (),
+    receive: Receive | None = None,
 ) -> Starlette:
-    """The API as an ASGI application. With `keys`, whatever `access.needed` does not leave open needs one."""
+    """The API as an ASGI application. With `keys`, whatever `access.needed` does not leave open needs one.
+
+    `receive` has the limits of events of other producers.
+    """
     routes = Routes(figures, schemas, status)
+    intake = Intake(status, receive or Receive())
     app = Starlette(
         routes=[
             Route("/", routes.index),
             Route("/health", routes.health),
             Route("/metrics", routes.metrics),
             Route("/facets/{version}/{name}.json", routes.facet),
+            *(Route(path, intake.take, methods=["POST"]) for path in PATHS),
         ],
         middleware=[Middleware(Access, keys=keys)],
         exception_handlers={HTTPException: _refused, BridgeError: _trouble, Exception: _defect},

@@ -15,18 +15,38 @@ from otel_bridge.telemetry.metrics import Points
 STALE_S = 5.0
 
 
+class Source(msgspec.Struct, frozen=True):
+    """What a source on Kafka is doing. Counts are since the start; `lag` is None until the brokers told."""
+
+    name: str
+    content: str
+    topics: list[str]
+    partitions: int
+    messages: int
+    empty: int
+    poison: int
+    in_flight: int
+    lag: int | None
+    trouble: str
+
+
 class Status:
     """Whether the receiving process accepts, as it last said; what it said 5 s ago counts no more."""
 
     def __init__(self) -> None:
         self._accepting = False
         self._reason = "the receiving process did not report yet"
+        self.sources: tuple[Source, ...] = ()
+        self._intake: tuple[str, str] | None = None
         self._at_s = time.monotonic()
 
     def update(self, said: Mapping[str, Any]) -> None:
-        """Take what the receiving process says: `{"accepting": true, "reason": ""}`."""
+        """Take what it says: `{"accepting": true, "reason": "", "intake": {"endpoint": ..., "token": ...}}`."""
         self._accepting = bool(said.get("accepting"))
         self._reason = str(said.get("reason", ""))
+        self.sources = msgspec.convert(said.get("sources", []), tuple[Source, ...])
+        intake = said.get("intake")
+        self._intake = (intake["endpoint"], intake["token"]) if intake else None
         self._at_s = time.monotonic()
 
     @property
@@ -38,6 +58,11 @@ class Status:
     def reason(self) -> str:
         """Why not, or what else is wrong; "" if all is well."""
         return "the receiving process says nothing; look at its log" if self._stale else self._reason
+
+    @property
+    def intake(self) -> tuple[str, str] | None:
+        """Where it takes events of other producers: `host:port`, and the bearer token for it; None if unknown."""
+        return self._intake
 
     @property
     def _stale(self) -> bool:
@@ -172,6 +197,16 @@ def _of_destinations(destinations: Sequence[Destination]) -> Points:
             for d in destinations
             for outcome, count in d.attempts.items()
         ],
+    }
+
+
+def of_sources(sources: Sequence[Source]) -> Points:
+    """Sources on Kafka, as metrics."""
+    return {
+        "otel_bridge.source.messages": [(s.messages, {"source": s.name}) for s in sources],
+        "otel_bridge.source.poison": [(s.poison, {"source": s.name}) for s in sources],
+        "otel_bridge.source.in_flight": [(s.in_flight, {"source": s.name}) for s in sources],
+        "otel_bridge.source.lag": [(s.lag, {"source": s.name}) for s in sources if s.lag is not None],
     }
 
 

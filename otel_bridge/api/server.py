@@ -48,7 +48,7 @@ async def serve_api(
         return await read(Path(settings.data_dir), deliveries.states(), settings.journal.max_events)
 
     warn_if_exposed(settings.api)
-    app = make_app(figures, schemas, status, settings.api.keys)
+    app = make_app(figures, schemas, status, settings.api.keys, settings.receive)
     server = _Server(_config(app, settings))
     listening = _bind(settings.api.endpoint)
     ready(api=str(Endpoint(settings.api.endpoint.host, listening.getsockname()[1])))

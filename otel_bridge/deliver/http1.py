@@ -14,11 +14,11 @@ import msgspec
 from otel_bridge.deliver.outcome import ANSWER_LIMIT
 
 READ_LIMIT = 256 * 1024
-"""Bytes of one answer that are read; a longer one is cut off and its connection closed."""
+"""Bytes of one answer that are read, unless more are kept; a longer one is cut off and its connection closed."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An HTTP response: header names in lower case, the body up to 4 KiB."""
+    """An HTTP response: header names in lower case, the body up to what is kept."""
 
     status: int
     headers: dict[str, str]
@@ -49,11 +49,15 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class Pool:
-    """Connections to one origin. `timeout_s` bounds connecting and, separately, each exchange."""
+    """Connections to one origin. `timeout_s` bounds connecting and, separately, each exchange.
 
-    def __init__(self, origin: Origin, timeout_s: float) -> None:
+    `kept` is how many bytes of an answer's body are of interest.
+    """
+
+    def __init__(self, origin: Origin, timeout_s: float, kept: int = ANSWER_LIMIT) -> None:
         self._origin = origin
         self._timeout_s = timeout_s
+        self._kept = kept
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
 
@@ -98,7 +102,7 @@ class Pool:
         try:
             async with asyncio.timeout(self._timeout_s):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(loop, self._gone),
+                    lambda: Connection(loop, self._gone, self._kept),
                     where.host, where.port, ssl=where.tls, server_hostname=where.host if where.tls else None,
                 )  # fmt: skip
         except TimeoutError:
@@ -117,8 +121,9 @@ class Pool:
 class Connection(asyncio.Protocol):
     """One connection; `exchange` is never called while another one is under way."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, gone: Any) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, gone: Any, kept: int) -> None:
         self.reusable = True
+        self._kept = kept
         self._loop = loop
         self._gone = gone
         self._transport: Any = None
@@ -170,7 +175,7 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(ExchangeFailed(f"the answer is not HTTP/1.1: {_said(error)}"))
-        if self._read > READ_LIMIT and self._waiter is not None:
+        if self._read > READ_LIMIT + self._kept and self._waiter is not None:
             self._overlong()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -200,8 +205,8 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Keep the beginning of the body."""
-        if len(self._body) < ANSWER_LIMIT:
-            self._body += body[: ANSWER_LIMIT - len(self._body)]
+        if len(self._body) < self._kept:
+            self._body += body[: self._kept - len(self._body)]
 
     def on_message_complete(self) -> None:
         """The answer is whole, unless it is only an interim one."""

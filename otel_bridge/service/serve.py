@@ -17,9 +17,10 @@ from otel_bridge.extract import MARKERS
 from otel_bridge.journal import AcceptedLog, GroupCommit, converted_up_to, hold, prepare
 from otel_bridge.model import BridgeError
 from otel_bridge.receive import Receiver, Selection
-from otel_bridge.receive.doors import open_doors
+from otel_bridge.receive.doors import Intake, open_doors, open_intake
 from otel_bridge.service.children import Child
 from otel_bridge.service.endpoints import Endpoints
+from otel_bridge.service.poison import Retries
 from otel_bridge.settings import Endpoint, Settings
 
 STATUS_EVERY_S = 1.0
@@ -49,12 +50,18 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             stack.push_async_callback(journal.close)
             selection = Selection(MARKERS, settings.receive, settings.runs.parent_wait)
             receiver = Receiver(selection=selection, journal=journal, settings=settings.receive)
+            sources = make_sources(receiver, journal, settings.receive)
             doors = await open_doors(receiver, settings.receive)
-            stack.push_async_callback(doors.stop, DOORS_STOP_S)
+            stack.push_async_callback(_close, doors, sources)
+            sources.start()
+            retries = asyncio.create_task(Retries(directory, journal, receiver).run())
+            stack.callback(retries.cancel)
+            intake = await open_intake(receiver, settings.receive)
+            stack.push_async_callback(intake.stop, DOORS_STOP_S)
             endpoints = Endpoints(doors.grpc, doors.http, deliver.facts["api"], os.getpid())
             _publish(endpoints, settings.data_dir, stack)
             ready(endpoints)
-            await _watch(stop, journal, directory, [deliver, convert])
+            await _watch(stop, journal, directory, intake, [deliver, convert])
             log.info("stopping: no new requests; what is not finished stays in the journal")
 
 
@@ -81,14 +88,16 @@ async def _children(stack: AsyncExitStack, settings: Settings) -> tuple[Child, C
     return deliver, convert
 
 
-async def _watch(stop: asyncio.Event, journal: GroupCommit, directory: Path, children: list[Child]) -> None:
-    """Until `stop`: tell the API whether we accept, and prune what is converted."""
+async def _watch(
+    stop: asyncio.Event, journal: GroupCommit, directory: Path, intake: Intake, children: list[Child]
+) -> None:
+    """Until `stop`: tell the API whether we accept and where it passes events on, and prune what is converted."""
     pruned = time.monotonic()
     while not stop.is_set():
         refusing = journal.trouble
         reason = "; ".join(filter(None, (refusing, *(child.trouble for child in children))))
         for child in children:
-            child.tell({"accepting": not refusing, "reason": reason})
+            child.tell({"accepting": not refusing, "reason": reason, "intake": intake.address})
         if refusing or time.monotonic() - pruned >= PRUNE_EVERY_S:
             pruned = time.monotonic()
             await _prune(journal, directory)
