@@ -1,0 +1,351 @@
+"""Kinds of rules: each is a value with its reason and source, and knows how to apply itself to a draft."""
+
+import re
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from otel_bridge.openlineage.core import facet_url
+from otel_bridge.openlineage.profiles.draft import Draft, Members, opened, rewritten, text_of
+
+RUN_EVENTS: Final = ("START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER")
+EVENTS: Final = (*RUN_EVENTS, "JOB", "DATASET")
+JOB_TYPE_URL: Final = facet_url("JobTypeJobFacet", "2-0-4")
+ENGINE_URL: Final = facet_url("ProcessingEngineRunFacet", "1-1-1")
+
+_VERSION: Final = re.compile(r"v?\d[\w.\-]*")
+_value: Final = msgspec.json.Decoder().decode
+
+
+class Skipped(Exception):
+    """The consumer does not want this event; the reason, as it is counted."""
+
+
+class Refused(Exception):
+    """The consumer can't take this event; why, and what to do."""
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One rule. `id` names it in tests; `reason` is one sentence, `source` says where it is known from."""
+
+    id: str
+    reason: str
+    source: str
+
+    def what(self) -> str:
+        """What it does, for the documents."""
+        raise NotImplementedError
+
+    def look(self, event_type: str) -> None:
+        """Decide by the type alone, before anything is decoded; may raise `Skipped`."""
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Adapt the draft; may raise `Skipped` or `Refused`.
+
+        `known_path` is the full name of the run's parent, if the event log knows it.
+        """
+
+
+class Takes(Rule, frozen=True, kw_only=True):
+    """Only these types of events go; JOB and DATASET are static metadata."""
+
+    types: tuple[str, ...]
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return "Takes " + ", ".join(f"`{one}`" for one in self.types) + "; other events are skipped."
+
+    def look(self, event_type: str) -> None:
+        """Skip the others."""
+        if event_type not in self.types:
+            raise Skipped(f"{event_type} events are not wanted")
+
+
+class NeedsDatasets(Rule, frozen=True, kw_only=True):
+    """An event must have inputs and outputs."""
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return "An event without inputs or without outputs is skipped."
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Skip what has not both."""
+        for key in ("inputs", "outputs"):
+            if not draft.has(key):
+                raise Skipped(f"no {key}")
+
+
+class SuppliesJobType(Rule, frozen=True, kw_only=True):
+    """A run event without `jobType` gets one."""
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return (
+            "A run event without job facet `jobType` gets one: `BATCH`, `JOB`, and as integration the name of "
+            "its processing engine, else a name made from its producer."
+        )
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Supply it."""
+        if draft.of_run and "jobType" not in draft.job_facets:
+            engine = text_of(opened(draft.run_facets, "processing_engine"), "name")
+            integration = engine or producer_name(text_of(draft.members, "producer"))
+            fields = {"processingType": "BATCH", "integration": integration.upper(), "jobType": "JOB"}
+            draft.add_facet("job", "jobType", JOB_TYPE_URL, fields)
+
+
+class SuppliesEngine(Rule, frozen=True, kw_only=True):
+    """A run event whose `processing_engine` has no name gets one."""
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return (
+            "A run event without a name in run facet `processing_engine` gets it from the integration of its "
+            "`jobType`, else from its producer; a version that nobody gave is `unknown`, since the schema requires one."
+        )
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Supply the facet, or the name in it."""
+        facet = opened(draft.run_facets, "processing_engine")
+        if not draft.of_run or text_of(facet, "name"):
+            return
+        integration = text_of(opened(draft.job_facets, "jobType"), "integration")
+        name = (integration or producer_name(text_of(draft.members, "producer"))).lower()
+        if facet:
+            draft.put(facet, "name", name)
+        else:
+            draft.add_facet("run", "processing_engine", ENGINE_URL, {"version": "unknown", "name": name})
+
+
+class TopJobType(Rule, frozen=True, kw_only=True):
+    """A run without a parent is sent as a job of the first of these types, unless it is one of them."""
+
+    types: tuple[str, ...]
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return (
+            f"A run without a parent has `jobType.jobType` {', '.join(f'`{one}`' for one in self.types)}; "
+            f"any other one becomes `{self.types[0]}`."
+        )
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Set the type."""
+        facet = opened(draft.job_facets, "jobType")
+        top = draft.of_run and "parent" not in draft.run_facets
+        if top and facet and text_of(facet, "jobType").upper() not in self.types:
+            draft.put(facet, "jobType", self.types[0])
+
+
+class LowerCaseTypes(Rule, frozen=True, kw_only=True):
+    """Types in schema facets are written in lower case."""
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return "Types of fields in `schema` are sent in lower case, nested ones too."
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Write them so."""
+        for _, dataset in draft.datasets:
+            facets = opened(dataset, "facets")
+            if "schema" in facets:
+                lowered = _lowered(_bytes(facets["schema"]))
+                if lowered is not None:
+                    draft.put(facets, "schema", lowered)
+
+
+class ParentPaths(Rule, frozen=True, kw_only=True):
+    """The parent's job is named as it is stored: with the names of all runs above it in front."""
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return (
+            "`job.name` stays; `parent.job.name` becomes the full name, `<grandparent>.<parent>`, as far up as the "
+            "event log knows the runs above. A parent that is not in the log before the run is placed below its `root`."
+        )
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Rename the parent's job in the facet."""
+        path = _parent_renamed(draft, known_path)
+        name = text_of(draft.job, "name")
+        if path and path == name and "." in path:
+            # Marquez then looks for a parent called like this without its last part.
+            draft.put(draft.job, "name", f"{path}.{name}")
+
+
+class NamePaths(Rule, frozen=True, kw_only=True):
+    """The job of a run with a parent, and the parent's, are called by their full names."""
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return "The job of a run with a parent is named `<parent>.<job>`, unless it is already; the parent likewise."
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Rename both."""
+        path = _parent_renamed(draft, known_path)
+        name = text_of(draft.job, "name")
+        if path and joined(path, name) != name:
+            draft.put(draft.job, "name", joined(path, name))
+
+
+class NamespaceCharacters(Rule, frozen=True, kw_only=True):
+    """Other characters of namespaces become `_`, wherever a namespace is named."""
+
+    allowed: str
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return (
+            f"Characters of namespaces other than `{self.allowed}` become `_`, in jobs, parents, datasets and "
+            "facets alike."
+        )
+
+
+class LongFacets(Rule, frozen=True, kw_only=True):
+    """A facet with a longer value there is shed whole."""
+
+    where: Literal["job.sourceCodeLocation.url", "dataset.schema.fields[].name", "key"]
+    limit: int
+
+    def what(self) -> str:
+        """As the documents say it."""
+        called = "name of a facet" if self.where == "key" else f"`{self.where}`"
+        return f"A facet is shed if the {called} has more than {self.limit} characters."
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Shed them."""
+        for slot, facets in draft.facet_slots():
+            for key in [key for key, value in facets.items() if self._too_long(slot, key, value)]:
+                draft.remove(slot, facets, key)
+
+    def _too_long(self, slot: str, key: str, value: Any) -> bool:
+        if self.where == "key":
+            return len(key) > self.limit
+        if self.where == "job.sourceCodeLocation.url":
+            return f"{slot}.{key}" == "job.sourceCodeLocation" and _longest(value, ("url",)) > self.limit
+        if f"{slot}.{key}" != "dataset.schema" or not _long_name(self.limit).search(_bytes(value)):
+            return False
+        return _longest(value, ("fields", "name")) > self.limit
+
+
+class NameLimit(Rule, frozen=True, kw_only=True):
+    """An event with a longer name of a dataset is a dead letter: a name that is cut is another name."""
+
+    limit: int
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return (
+            f"An event is a dead letter if namespace and name of a dataset, joined by a colon, have more than "
+            f"{self.limit:,} characters."
+        )
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Refuse it."""
+        for role, dataset in draft.datasets:
+            length = len(text_of(dataset, "namespace")) + 1 + len(text_of(dataset, "name"))
+            if length > self.limit:
+                raise Refused(
+                    f"the name of an {role} has {length} characters, and the consumer takes {self.limit}; shorten it"
+                )
+
+
+class Cap(Rule, frozen=True, kw_only=True):
+    """Largest event in bytes; `shedding` brings larger ones below it."""
+
+    size: int
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return f"At most {self.size:,} bytes; a larger event sheds facets in the order below."
+
+
+def joined(path: str, name: str) -> str:
+    """The full name of a job below another.
+
+    >>> joined("dag", "task"), joined("dag", "dag.task")
+    ('dag.task', 'dag.task')
+    """
+    return name if name.startswith(f"{path}.") else f"{path}.{name}"
+
+
+def parent_path(facet: Members, known_path: str | None) -> str:
+    """The full name of the job in a parent facet.
+
+    Without knowledge of the parent itself it is at most one level below its root: right for three levels,
+    and for names that are full already.
+    """
+    name = text_of(opened(facet, "job"), "name")
+    root = opened(facet, "root")
+    above = text_of(opened(root, "job"), "name")
+    if known_path is not None or not above or _run_id(root) == _run_id(facet):
+        return known_path or name
+    return joined(above, name)
+
+
+def producer_name(producer: str) -> str:
+    """A name for what a producer's URL stands for.
+
+    >>> producer_name("https://github.com/OpenLineage/OpenLineage/tree/1.51.0/integration/spark")
+    'spark'
+    >>> producer_name("https://github.com/apache/airflow/tree/providers-openlineage/2.2.0")
+    'airflow'
+    >>> producer_name("https://example.org/etl/v1.2"), producer_name("https://example.org")
+    ('etl', 'example.org')
+    """
+    host, *path = [part for part in re.sub(r"^\w+:/*", "", producer).split("/") if part] or ["unknown"]
+    if "integration" in path[:-1]:
+        return path[path.index("integration") + 1]
+    if host == "github.com" and len(path) > 1:
+        return path[1]
+    return next((part for part in reversed(path) if not _VERSION.fullmatch(part)), host)
+
+
+def _run_id(node: Members) -> str:
+    return text_of(opened(node, "run"), "runId")
+
+
+def _parent_renamed(draft: Draft, known_path: str | None) -> str:
+    """Name the parent's job by its path, which is returned; "" without a parent."""
+    facet = opened(draft.run_facets, "parent") if draft.of_run else {}
+    job = opened(facet, "job")
+    if not job:
+        return ""
+    path = parent_path(facet, known_path)
+    if path != text_of(job, "name"):
+        draft.put(job, "name", path)
+    return path
+
+
+def _bytes(value: Any) -> bytes:
+    return bytes(value) if isinstance(value, Raw) else msgspec.json.encode(value)
+
+
+def _longest(value: Any, path: tuple[str, ...]) -> int:
+    """Length of the longest text at a path, through lists."""
+    found = _value(_bytes(value))
+    for key in path:
+        nodes = found if isinstance(found, list) else [found]
+        found = [node.get(key) for node in nodes if isinstance(node, dict)]
+        found = [inner for one in found for inner in (one if isinstance(one, list) else [one])]
+    return max((len(one) for one in found if isinstance(one, str)), default=0)
+
+
+@lru_cache(16)
+def _long_name(limit: int) -> re.Pattern[bytes]:
+    return re.compile(rb'"name"\s*:\s*"[^"]{%d}' % (limit + 1))
+
+
+@lru_cache(512)
+def _lowered(schema: bytes) -> Raw | None:
+    """A schema facet with its types in lower case, None if they are. Schemas come again and again."""
+
+    def lower(node: Members) -> Members:
+        kind = node.get("type")
+        return {**node, "type": kind.lower()} if isinstance(kind, str) else node
+
+    facet = _value(schema)
+    found = rewritten(facet, lower)
+    return None if found == facet else Raw(msgspec.json.encode(found))
