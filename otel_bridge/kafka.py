@@ -1,4 +1,5 @@
-"""What destinations and sources on Kafka share: the client's configuration, its log, and whether a topic is there.
+"""What destinations and sources on Kafka share: the client's configuration, its log, whether a topic is there, and what a
+source says of itself.
 
 confluent-kafka is imported in the functions, and so only where Kafka is configured.
 """
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
+import msgspec
 import structlog
 
 from otel_bridge.model import BridgeError
@@ -20,6 +22,21 @@ METADATA_S = 10.0
 SAME_LINE_S = 60.0
 BROKER = re.compile(r"(?:\w+://)?(?:\[[0-9a-fA-F:]+\]|[^\s:/,]+)(?::\d{1,5})?")
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+class SourceState(msgspec.Struct, frozen=True):
+    """A source at this moment. Counts are since the start; `lag` is None until the brokers told."""
+
+    name: str
+    content: str
+    topics: tuple[str, ...]
+    partitions: int
+    messages: int
+    empty: int
+    poison: int
+    in_flight: int
+    lag: int | None
+    trouble: str
 
 
 class KafkaTrouble(BridgeError):

@@ -79,12 +79,15 @@ class Routes:
             "reason": "; ".join(filter(None, (self._status.reason, figures.trouble))),
             "version": __version__,
         }
-        return _json(head | figures.body(), 200 if accepting else 503)
+        sources = msgspec.to_builtins(self._status.sources)
+        return _json(head | figures.body() | {"sources": sources}, 200 if accepting else 503)
 
     async def metrics(self, _: Request) -> Response:
         """Prometheus text."""
         figures = await self._figures()
-        body, media_type = self._exposition.render(figures.points(self._status.accepting))
+        body, media_type = self._exposition.render(
+            figures.points(self._status.accepting, self._status.sources)
+        )
         return Response(body, media_type=media_type)
 
     async def facet(self, request: Request) -> Response:

@@ -10,24 +10,10 @@ import msgspec
 
 from otel_bridge.deliver import DestinationState
 from otel_bridge.journal import DestinationSums, Sums, sums
+from otel_bridge.kafka import SourceState
 from otel_bridge.telemetry.metrics import Points
 
 STALE_S = 5.0
-
-
-class Source(msgspec.Struct, frozen=True):
-    """What a source on Kafka is doing. Counts are since the start; `lag` is None until the brokers told."""
-
-    name: str
-    content: str
-    topics: list[str]
-    partitions: int
-    messages: int
-    empty: int
-    poison: int
-    in_flight: int
-    lag: int | None
-    trouble: str
 
 
 class Status:
@@ -36,7 +22,7 @@ class Status:
     def __init__(self) -> None:
         self._accepting = False
         self._reason = "the receiving process did not report yet"
-        self.sources: tuple[Source, ...] = ()
+        self.sources: tuple[SourceState, ...] = ()
         self._intake: tuple[str, str] | None = None
         self._at_s = time.monotonic()
 
@@ -44,7 +30,7 @@ class Status:
         """Take what it says: `{"accepting": true, "reason": "", "intake": {"endpoint": ..., "token": ...}}`."""
         self._accepting = bool(said.get("accepting"))
         self._reason = str(said.get("reason", ""))
-        self.sources = msgspec.convert(said.get("sources", []), tuple[Source, ...])
+        self.sources = msgspec.convert(said.get("sources", []), tuple[SourceState, ...])
         intake = said.get("intake")
         self._intake = (intake["endpoint"], intake["token"]) if intake else None
         self._at_s = time.monotonic()
@@ -129,9 +115,13 @@ class Figures(msgspec.Struct, frozen=True):
             "destinations": msgspec.to_builtins(self.destinations),
         }
 
-    def points(self, accepting: bool) -> Points:
+    def points(self, accepting: bool, sources: Sequence[SourceState] = ()) -> Points:
         """As metrics."""
-        return {**_of_service(self.sums, accepting), **_of_destinations(self.destinations)}
+        return {
+            **_of_service(self.sums, accepting),
+            **_of_sources(sources),
+            **_of_destinations(self.destinations),
+        }
 
 
 async def read(directory: Path, states: Sequence[DestinationState], max_events: int) -> Figures:
@@ -200,8 +190,7 @@ def _of_destinations(destinations: Sequence[Destination]) -> Points:
     }
 
 
-def of_sources(sources: Sequence[Source]) -> Points:
-    """Sources on Kafka, as metrics."""
+def _of_sources(sources: Sequence[SourceState]) -> Points:
     return {
         "otel_bridge.source.messages": [(s.messages, {"source": s.name}) for s in sources],
         "otel_bridge.source.poison": [(s.poison, {"source": s.name}) for s in sources],

@@ -30,7 +30,7 @@ async def push(figures: Callable[[], Awaitable[Figures]], status: Status, stop: 
     provider = meter_provider(lambda: points, [PeriodicExportingMetricReader(OTLPMetricExporter())])
     while not stop.is_set():
         try:
-            points = (await figures()).points(status.accepting)
+            points = (await figures()).points(status.accepting, status.sources)
         except BridgeError as error:
             log.warning("metrics could not be read", error=str(error))
         await _stopped_within(stop, READ_EVERY_S)

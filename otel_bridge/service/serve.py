@@ -17,7 +17,8 @@ from otel_bridge.extract import MARKERS
 from otel_bridge.journal import AcceptedLog, GroupCommit, converted_up_to, hold, prepare
 from otel_bridge.model import BridgeError
 from otel_bridge.receive import Receiver, Selection
-from otel_bridge.receive.doors import Intake, open_doors, open_intake
+from otel_bridge.receive.doors import Doors, Intake, open_doors, open_intake
+from otel_bridge.receive.kafka_source import Sources, make_sources
 from otel_bridge.service.children import Child
 from otel_bridge.service.endpoints import Endpoints
 from otel_bridge.service.poison import Retries
@@ -61,7 +62,7 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             endpoints = Endpoints(doors.grpc, doors.http, deliver.facts["api"], os.getpid())
             _publish(endpoints, settings.data_dir, stack)
             ready(endpoints)
-            await _watch(stop, journal, directory, intake, [deliver, convert])
+            await _watch(stop, journal, directory, intake, [deliver, convert], sources)
             log.info("stopping: no new requests; what is not finished stays in the journal")
 
 
@@ -88,16 +89,26 @@ async def _children(stack: AsyncExitStack, settings: Settings) -> tuple[Child, C
     return deliver, convert
 
 
+async def _close(doors: Doors, sources: Sources) -> None:
+    await asyncio.gather(doors.stop(DOORS_STOP_S), sources.stop(DOORS_STOP_S))
+
+
 async def _watch(
-    stop: asyncio.Event, journal: GroupCommit, directory: Path, intake: Intake, children: list[Child]
+    stop: asyncio.Event,
+    journal: GroupCommit,
+    directory: Path,
+    intake: Intake,
+    children: list[Child],
+    sources: Sources,
 ) -> None:
     """Until `stop`: tell the API whether we accept and where it passes events on, and prune what is converted."""
     pruned = time.monotonic()
     while not stop.is_set():
         refusing = journal.trouble
-        reason = "; ".join(filter(None, (refusing, *(child.trouble for child in children))))
+        reason = "; ".join(filter(None, (refusing, *(child.trouble for child in children), sources.trouble)))
+        said = {"accepting": not refusing, "reason": reason, "intake": intake.address}
         for child in children:
-            child.tell({"accepting": not refusing, "reason": reason, "intake": intake.address})
+            child.tell(said | {"sources": msgspec.to_builtins(sources.states)})
         if refusing or time.monotonic() - pruned >= PRUNE_EVERY_S:
             pruned = time.monotonic()
             await _prune(journal, directory)
