@@ -9,12 +9,16 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from otel_bridge.deliver.ancestry import Ancestry
+from otel_bridge.deliver.discreet import Discreet
 from otel_bridge.deliver.kinds import KINDS
 from otel_bridge.deliver.ledger import Disk, Ledger
 from otel_bridge.deliver.pump import Pump
 from otel_bridge.deliver.sender import Opening
 from otel_bridge.journal import DeliveryLog, EventReader, Wish
 from otel_bridge.model import BridgeError
+from otel_bridge.openlineage.profiles import Preparation
+from otel_bridge.redaction import Redactor
 from otel_bridge.settings import Destination
 
 POLL_FIRST_S = 0.02
@@ -51,6 +55,7 @@ class Deliveries:
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._disk = Disk()
         self._events = EventReader(directory)
+        self._ancestry = Ancestry(self._events)
         self._pumps: dict[str, Pump] = {}
         self._underway: set[int] = set()
 
@@ -89,9 +94,13 @@ class Deliveries:
 
     def _pump(self, destination: Destination, written: DeliveryLog) -> Pump:
         opening = Opening(self._directory, destination.consumer)
-        sender = KINDS[destination.type].open(destination.options, opening)
-        ledger = Ledger(destination.name, self._events, written, self._disk)
-        return Pump(destination.name, sender, destination.options, ledger, self._rng)
+        sender = Discreet(
+            KINDS[destination.type].open(destination.options, opening), Redactor.of(destination.options)
+        )
+        preparation = Preparation(destination.consumer)
+        ancestry = self._ancestry if preparation.needs_paths else None
+        ledger = Ledger(destination.name, self._events, written, self._disk, ancestry)
+        return Pump(destination.name, sender, destination.options, ledger, self._rng, preparation)
 
     async def _look_out(self) -> None:
         """Tell the pumps of new events; look less often while nothing comes."""

@@ -4,9 +4,10 @@ Write-ahead log, one writer, short readers. Trouble that passes (no space, a loc
 `Unavailable`; the connection stays usable and goes on when the trouble is over.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -48,6 +49,8 @@ def open_writer(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.C
         JournalError: the file can't be used; says why and what to do.
     """
     connection: sqlite3.Connection | None = None
+    with suppress(OSError):  # whatever the umask is; the files beside it take its mode
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")

@@ -6,7 +6,7 @@ linear in the length of the text.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 MASK: Final = "***"
 
@@ -65,6 +65,9 @@ _BEFORE_RANDOM: Final = re.compile(
 _RANDOM: Final = re.compile(r"'(?:[0-9a-fA-F]{32,}|[A-Za-z0-9+/_-]{40,}={0,2})'")
 _SECRET_NAME: Final = re.compile(rf"'\w{{0,64}}{_NAME}'", re.IGNORECASE)
 _DOLLAR_QUOTED: Final = re.compile(rf"({_NAME}\s{{0,20}}=?\s{{0,20}}\$\$)[^$]*(?=\$\$)", re.IGNORECASE)
+_NAMED_SECRET: Final = re.compile(
+    rf"{_NAME}|pass(?:word|wd|phrase)?\Z|(?:\A|[_.-])(?:pat|auth)\Z", re.IGNORECASE
+)
 _CONTEXT: Final = 120
 """Characters before a literal that are looked at to tell what it is."""
 
@@ -101,6 +104,30 @@ def mask_text(text: str) -> str:
 def mask_url(url: str) -> str:
     """The URL without its password."""
     return _known_forms(url, url.lower()) if "@" in url else url
+
+
+def mask_named(name: str, value: str) -> str:
+    """A value that has a name, such as an environment variable: masked whole if the name says that it is a secret.
+
+    >>> mask_named("DB_PASSWORD", "hunter2"), mask_named("STAGE", "prod"), mask_named("DSN", "pg://etl:hunter2@db")
+    ('***', 'prod', 'pg://etl:***@db')
+    """
+    return MASK if value and _NAMED_SECRET.search(name) else mask_text(value)
+
+
+def mask_entries(given: Any, name: str) -> Any:
+    """A list of maps of which each has a name, under this key, and a `value`; anything else as it is."""
+    if not isinstance(given, list):
+        return given
+    return [_masked_entry(entry, name) for entry in given]
+
+
+def _masked_entry(entry: Any, name: str) -> Any:
+    if not (
+        isinstance(entry, dict) and isinstance(entry.get("value"), str) and isinstance(entry.get(name), str)
+    ):
+        return entry
+    return {**entry, "value": mask_named(entry[name], entry["value"])}
 
 
 def _any(triggers: tuple[str, ...], lowered: str) -> bool:

@@ -11,6 +11,7 @@ from otel_bridge.extract import Wanted, extract
 from otel_bridge.model import BridgeError, Event, Kind, LogEvent, Omission, Span, Transition, Unusable
 from otel_bridge.namespaces import Namespaces
 from otel_bridge.openlineage import EventBuilder
+from otel_bridge.openlineage.secrets import mask_text
 from otel_bridge.receive.decode import log_event, span
 from otel_bridge.settings import Settings
 
@@ -53,7 +54,7 @@ class Conversion:
         except BridgeError:
             raise
         except Exception:  # noqa: BLE001 - whatever the bug is, the span must not be lost
-            raise ConversionFailed(traceback.format_exc()) from None
+            raise ConversionFailed(mask_text(traceback.format_exc())) from None
 
     def tick(self, now_ns: int) -> list[Event]:
         """Events that time brings about: children that waited long enough, lost runs.
@@ -66,7 +67,7 @@ class Conversion:
         except BridgeError:
             raise
         except Exception:  # noqa: BLE001 - as above
-            raise ConversionFailed(traceback.format_exc()) from None
+            raise ConversionFailed(mask_text(traceback.format_exc())) from None
 
     def drain(self) -> list[Event]:
         """Events of everything that still waits, at the end of an offline input."""

@@ -7,17 +7,19 @@ needs (pydantic, YAML, click) would stay in memory for as long as the bridge run
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import uvloop
 
 from otel_bridge.model import BridgeError
+from otel_bridge.redaction import Redactor
 from otel_bridge.service.endpoints import Endpoints
 from otel_bridge.service.serve import serve
 from otel_bridge.service.worker import settings_from_wire, settings_to_wire
 from otel_bridge.settings import Settings
-from otel_bridge.telemetry.logs import configure_logging
+from otel_bridge.telemetry.logs import configure_logging, log_uncaught
 
 
 def become(settings: Settings) -> NoReturn:
@@ -27,7 +29,13 @@ def become(settings: Settings) -> NoReturn:
     os.write(descriptor, settings_to_wire(settings))
     os.lseek(descriptor, 0, os.SEEK_SET)
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", __name__, str(descriptor)])  # noqa: S606 - ourselves
+    arguments = [sys.executable, "-m", __name__, str(descriptor)]
+    os.execve(sys.executable, arguments, _without_configuration(os.environ))  # noqa: S606 - ourselves
+
+
+def _without_configuration(environ: Mapping[str, str]) -> dict[str, str]:
+    """The configuration has been read, and may hold secrets."""
+    return {k: v for k, v in environ.items() if not k.startswith(("OTEL_BRIDGE_", "OPENLINEAGE_"))}
 
 
 def _unnamed() -> int:
@@ -43,7 +51,8 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT; an error of ours is one line on stderr and exit code 2."""
     with os.fdopen(int(sys.argv[1]), "rb") as stream:
         settings = settings_from_wire(stream)
-    configure_logging(settings.log)
+    configure_logging(settings.log, Redactor.of(settings))
+    log_uncaught()
     try:
         uvloop.run(serve(settings, lambda endpoints: announce(endpoints, settings)))
     except BridgeError as error:

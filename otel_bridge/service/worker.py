@@ -18,8 +18,9 @@ from typing import Any, BinaryIO
 import structlog
 
 from otel_bridge.model import BridgeError
+from otel_bridge.redaction import Redactor
 from otel_bridge.settings import Settings
-from otel_bridge.telemetry.logs import configure_logging
+from otel_bridge.telemetry.logs import configure_logging, log_uncaught
 
 LENGTH = struct.Struct(">Q")
 ORPHAN_S = 1.0
@@ -68,7 +69,8 @@ def main() -> None:
     threading.Thread(target=_end_after, args=(os.getppid(),), daemon=True).start()
     stdin = os.fdopen(0, "rb", buffering=0)
     settings = settings_from_wire(stdin)
-    configure_logging(settings.log)
+    configure_logging(settings.log, Redactor.of(settings))
+    log_uncaught()
     try:
         _role(role)(settings, stdin, reporter(descriptor))
     except* (BridgeError, OSError) as errors:

@@ -1,8 +1,11 @@
 """environmentVariables: what the process was started with."""
 
+from collections.abc import Mapping
 from typing import Final
 
+from otel_bridge.model import Value
 from otel_bridge.openlineage.core import facet_url
+from otel_bridge.openlineage.secrets import mask_entries
 from otel_bridge.openlineage.shapes import Part, Shape
 
 KEY: Final = "environmentVariables"
@@ -26,3 +29,8 @@ class EnvironmentVariables(Shape, frozen=True, kw_only=True):
 
 
 SHAPE: Final = EnvironmentVariables
+
+
+def adapt(given: Mapping[str, Value]) -> dict[str, Value]:
+    """Mask secrets in a given facet."""
+    return {**given, KEY: mask_entries(given[KEY], "name")} if KEY in given else dict(given)

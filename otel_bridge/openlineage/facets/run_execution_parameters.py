@@ -1,10 +1,13 @@
 """executionParameters: what the run was called with."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import UNSET, Struct
 
+from otel_bridge.model import Value
 from otel_bridge.openlineage.core import facet_url
+from otel_bridge.openlineage.secrets import mask_entries
 from otel_bridge.openlineage.shapes import Maybe, Shape
 
 KEY: Final = "executionParameters"
@@ -30,3 +33,12 @@ class ExecutionParameters(Shape, frozen=True, kw_only=True):
 
 
 SHAPE: Final = ExecutionParameters
+
+
+def adapt(given: Mapping[str, Value]) -> dict[str, Value]:
+    """Mask secrets in a given facet."""
+    return (
+        {**given, "parameters": mask_entries(given["parameters"], "key")}
+        if "parameters" in given
+        else dict(given)
+    )

@@ -1,10 +1,13 @@
 """extractionError: lineage that could not be found."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from msgspec import UNSET
 
+from otel_bridge.model import Value
 from otel_bridge.openlineage.core import facet_url
+from otel_bridge.openlineage.secrets import mask_text
 from otel_bridge.openlineage.shapes import Maybe, Part, Shape, Whole
 
 KEY: Final = "extractionError"
@@ -36,3 +39,22 @@ class ExtractionError(Shape, frozen=True, kw_only=True):
 
 
 SHAPE: Final = ExtractionError
+
+
+def adapt(given: Mapping[str, Value]) -> dict[str, Value]:
+    """Mask secrets in a given facet."""
+    errors: Any = given.get("errors")
+    return (
+        {**given, "errors": [_masked(error) for error in errors]} if isinstance(errors, list) else dict(given)
+    )
+
+
+def _masked(error: Any) -> Any:
+    if not isinstance(error, dict):
+        return error
+    texts = {
+        k: mask_text(v)
+        for k, v in error.items()
+        if k in {"errorMessage", "stackTrace"} and isinstance(v, str)
+    }
+    return {**error, **texts}
