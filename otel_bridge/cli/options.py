@@ -106,7 +106,11 @@ def duration_ns(text: str) -> int:
 
 
 def ask(
-    directory: Path, database: Literal["events", "delivery"], command: str, target: str, argument: Any
+    directory: Path,
+    database: Literal["accepted", "events", "delivery"],
+    command: str,
+    target: str,
+    argument: Any,
 ) -> str:
     """Leave a wish for the running bridge and wait a moment for its answer, which is returned."""
     import time
