@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from otel_bridge.deliver.ancestry import Ancestry
 from otel_bridge.deliver.order import Item
 from otel_bridge.deliver.outcome import Rejected
 from otel_bridge.journal import DeadLetter, DeliveryLog, EventReader, Settled, Standing, StoredEvent
@@ -59,17 +60,29 @@ class Redelivery:
 
 
 class Ledger:
-    """Reads and writes for one destination."""
+    """Reads and writes for one destination. With `ancestry` its items know the full names of parents."""
 
-    def __init__(self, destination: str, events: EventReader, deliveries: DeliveryLog, disk: Disk) -> None:
+    def __init__(
+        self,
+        destination: str,
+        events: EventReader,
+        deliveries: DeliveryLog,
+        disk: Disk,
+        ancestry: Ancestry | None = None,
+    ) -> None:
         self._destination = destination
         self._events = events
         self._deliveries = deliveries
         self._disk = disk
+        self._ancestry = ancestry
 
     def settled(self, item: Item, refused: Rejected | None) -> Settled:
-        """The entry for an event that is delivered, or refused for good."""
-        return Settled(self._destination, item.seq, self._letter(item, refused) if refused else None)
+        """The entry for an event that is delivered, skipped, or refused for good."""
+        if refused:
+            return Settled(self._destination, item.seq, self._letter(item, refused))
+        if item.prepared is None:
+            return Settled(self._destination, item.seq)
+        return Settled(self._destination, item.seq, skipped=item.prepared.skipped, shed=item.prepared.shed)
 
     async def position(self) -> tuple[int, list[Item]]:
         """Up to where the log was read, and the events up to there that are not settled."""
@@ -77,7 +90,7 @@ class Ledger:
 
     async def read(self, after: int, limit: int) -> list[Item]:
         """The next events."""
-        return [_item(stored) for stored in await self._disk.run(self._events.read, after, limit)]
+        return await self._disk.run(self._read, after, limit)
 
     async def commit(self, settled: Sequence[Settled]) -> None:
         """Keep what is settled."""
@@ -102,6 +115,13 @@ class Ledger:
         """Give up dead letters; all of them without `seqs`."""
         return await self._disk.run(self._deliveries.drop, self._destination, list(seqs) or None)
 
+    def _read(self, after: int, limit: int) -> list[Item]:
+        return [self._item(stored) for stored in self._events.read(after, limit)]
+
+    def _item(self, stored: StoredEvent, *, letter: bool = False, repeat: bool = False) -> Item:
+        path = self._ancestry.parent_path(stored.event) if self._ancestry else None
+        return Item(stored.seq, stored.made_ns, stored.event, path, letter=letter, repeat=repeat)
+
     def _letter(self, item: Item, refused: Rejected) -> DeadLetter:
         return DeadLetter(
             destination=self._destination,
@@ -120,7 +140,7 @@ class Ledger:
         standing = self._standing()
         read_to = max(standing.ahead, default=standing.cursor)
         between = self._between(standing.cursor, read_to)
-        return read_to, [_item(stored) for stored in between if stored.seq not in standing.ahead]
+        return read_to, [self._item(stored) for stored in between if stored.seq not in standing.ahead]
 
     def _between(self, after: int, last: int) -> Iterable[StoredEvent]:
         while after < last:
@@ -148,10 +168,6 @@ class Ledger:
         repeats = [
             s for s in later if s.seq not in dead and (s.seq <= standing.cursor or s.seq in standing.ahead)
         ]
-        again = [Item(s.seq, s.made_ns, s.event, letter=s.seq in wanted, repeat=s.seq not in wanted)
+        again = [self._item(s, letter=s.seq in wanted, repeat=s.seq not in wanted)
                  for s in [*letters, *repeats]]  # fmt: skip
         return Redelivery(sorted(again))
-
-
-def _item(stored: StoredEvent) -> Item:
-    return Item(stored.seq, stored.made_ns, stored.event)

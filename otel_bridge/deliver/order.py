@@ -4,7 +4,7 @@
 - A START waits while a START of its parent that stands earlier in the log is unsettled.
 - Nothing else waits: a stuck run holds itself and the children whose START must come after its own.
 
-*Settled* is delivered or dead. What is read and not settled is bounded by the window, and the rest may go
+*Settled* is delivered, skipped or dead. What is read and not settled is bounded by the window, and the rest may go
 ahead of the oldest unsettled event by 100,000 events.
 """
 
@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from otel_bridge.model import Event
+from otel_bridge.openlineage.profiles import Prepared
 
 WINDOW = 5000
 WINDOW_BYTES = 64 * 1024**2
@@ -23,17 +24,38 @@ START = "START"
 class Item:
     """One event on its way. `seq` is its place in the log, `made_ns` when it was made (Unix ns).
 
-    `letter` marks a dead letter that is tried again, `repeat` a settled event that follows one.
+    `letter` marks a dead letter that is tried again, `repeat` a settled event that follows one. `parent_path` is the
+    full name of its run's parent, where that is wanted; `prepared` what was made of it for the first attempt.
     """
 
-    __slots__ = ("attempts", "event", "failing_since_s", "letter", "made_ns", "offered", "repeat", "seq")
+    __slots__ = (
+        "attempts",
+        "event",
+        "failing_since_s",
+        "letter",
+        "made_ns",
+        "offered",
+        "parent_path",
+        "prepared",
+        "repeat",
+        "seq",
+    )
 
     def __init__(
-        self, seq: int, made_ns: int, event: Event, *, letter: bool = False, repeat: bool = False
+        self,
+        seq: int,
+        made_ns: int,
+        event: Event,
+        parent_path: str | None = None,
+        *,
+        letter: bool = False,
+        repeat: bool = False,
     ) -> None:
         self.seq = seq
         self.made_ns = made_ns
         self.event = event
+        self.parent_path = parent_path
+        self.prepared: Prepared | None = None
         self.letter = letter
         self.repeat = repeat
         self.attempts = 0
@@ -124,7 +146,7 @@ class Schedule:
             self._offer(item)
 
     def settle(self, item: Item) -> None:
-        """Delivered or dead: the next of its run may go, and children that waited for this START."""
+        """It needs no further attempt: the next of its run may go, and children that waited for this START."""
         key = item.event.key
         self._flying.discard(key)
         self._release(item)

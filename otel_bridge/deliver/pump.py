@@ -1,4 +1,4 @@
-"""One destination at work: reads ahead, sends what may go, tries again, buries, and keeps its place.
+"""One destination at work: reads ahead, prepares and sends what may go, tries again, buries, and keeps its place.
 
 A pump shares nothing with other pumps but the thread that reads and writes the journal, so that a slow or
 dead destination delays no other. What is under way when it is cancelled or killed is sent again, unchanged.
@@ -18,6 +18,7 @@ from otel_bridge.deliver.outcome import Delivered, Outcome, Rejected, Retry
 from otel_bridge.deliver.retry import delay_s
 from otel_bridge.deliver.sender import Options, Sender
 from otel_bridge.journal import Settled
+from otel_bridge.openlineage.profiles import Preparation
 
 READ_EVENTS = 500
 COMMIT_EVERY_S = 0.05
@@ -32,7 +33,13 @@ class Pump:
     """Delivers the event log to one destination, from its own position on."""
 
     def __init__(
-        self, name: str, sender: Sender, options: Options, ledger: Ledger, rng: random.Random
+        self,
+        name: str,
+        sender: Sender,
+        options: Options,
+        ledger: Ledger,
+        rng: random.Random,
+        preparation: Preparation,
     ) -> None:
         self.name = name
         self.attempts: Counter[str] = Counter()
@@ -41,6 +48,7 @@ class Pump:
         self._options = options
         self._ledger = ledger
         self._rng = rng
+        self._preparation = preparation
         self._log = log.bind(destination=name)
         self._schedule = Schedule(0)
         self._settled: list[Settled] = []
@@ -210,7 +218,12 @@ class Pump:
 
     async def _attempt(self, item: Item) -> None:
         try:
-            outcome: Outcome = await self._sender.send(item.event.body, item.event)
+            prepared = item.prepared
+            if prepared is None:
+                prepared = item.prepared = self._preparation.prepare(item.event, item.parent_path)
+            if prepared.skipped or prepared.refused:
+                return await self._unsent(item, prepared.refused)
+            outcome: Outcome = await self._sender.send(prepared.body, item.event)
         except Exception as error:  # noqa: BLE001 - it must not stop the others
             self._log.exception("a defect of this kind of destination; the event is tried again")
             outcome = Retry(f"{type(error).__name__}: {error}")
@@ -224,12 +237,20 @@ class Pump:
             case Retry():
                 self.attempts["retried"] += 1
                 self._again(item, outcome)
+        return None
 
-    def _settle(self, item: Item, refused: Rejected | None) -> None:
-        """It needs no further attempt: `refused`, or delivered."""
+    async def _unsent(self, item: Item, refused: str) -> None:
+        """The profile decided; that says nothing about the destination."""
+        if refused:
+            self._say_dead(item, refused)
+        self._settle(item, Rejected(refused) if refused else None, sent=False)
+        await asyncio.sleep(0)
+
+    def _settle(self, item: Item, refused: Rejected | None, *, sent: bool = True) -> None:
+        """It needs no further attempt: `refused`, delivered, or skipped."""
         if item.attempts:
             self._failing -= 1
-        if self._failures or (self.trouble and not self._failing):
+        if sent and (self._failures or (self.trouble and not self._failing)):
             self._recovered()
         self._schedule.settle(item)
         settled = self._ledger.settled(item, refused)
@@ -246,11 +267,14 @@ class Pump:
         return entries
 
     def _bury(self, item: Item, outcome: Rejected) -> None:
+        self._say_dead(item, outcome.reason)
+        self._settle(item, outcome)
+
+    def _say_dead(self, item: Item, reason: str) -> None:
         self._log.warning(
             "event is now a dead letter; see `otel-bridge dead-letters`",
-            event_seq=item.seq, type=item.event.type, job=item.event.job_name, reason=outcome.reason,
+            event_seq=item.seq, type=item.event.type, job=item.event.job_name, reason=reason,
         )  # fmt: skip
-        self._settle(item, outcome)
 
     def _again(self, item: Item, outcome: Retry) -> None:
         now_s = asyncio.get_running_loop().time()

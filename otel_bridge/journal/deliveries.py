@@ -3,12 +3,13 @@
 Written by the delivering process and by nobody else, except for wishes in `control`. A lost tail means only
 that some events are delivered once more, so commits don't wait for the disk (synchronous NORMAL).
 
-An event is *settled* for a destination when it is delivered or dead. For each destination, always:
-events after `started_after` = delivered + dead + missed + waiting.
+An event is *settled* for a destination when it is delivered, skipped (its consumer does not want it) or dead. For
+each destination, always: events after `started_after` = delivered + skipped + dead + missed + waiting.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -18,6 +19,8 @@ from otel_bridge.journal import control, lock, queries
 from otel_bridge.journal.database import Reader, owned, transaction
 
 EVERYTHING = 2**63 - 1
+LABELS = 100
+"""Facets that are told apart in the sums of what was shed; names of facets come from data."""
 
 _SQL = queries.load("deliveries")
 
@@ -36,11 +39,23 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """An event is delivered, or dead if there is a letter. `seq` may be one that was settled before."""
+    """An event is delivered; or dead if there is a letter, or skipped if there is a reason to.
+
+    `seq` may be one that was settled before. `shed` names the facets that were delivered without.
+    """
 
     destination: str
     seq: int
     letter: DeadLetter | None = None
+    skipped: str = ""
+    shed: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> Literal["delivered", "skipped", "dead"]:
+        """What it is now."""
+        if self.letter:
+            return "dead"
+        return "skipped" if self.skipped else "delivered"
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -52,6 +67,7 @@ class Standing(msgspec.Struct, frozen=True):
     delivered: int
     dead: int
     missed: int
+    skipped: int = 0
     ahead: frozenset[int] = frozenset()
 
 
@@ -63,6 +79,7 @@ class DeliveryLog:
         self._path = path
         self._lock = held
         self._standings = _standings(connection)
+        self._shed = {row[2] for row in connection.execute(_SQL["tallies"]) if row[1] == "shed"}
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -93,10 +110,11 @@ class DeliveryLog:
         return self._standings[destination]
 
     def settle(self, settled: Iterable[Settled]) -> None:
-        """Remember what was delivered or buried, of any destinations, in one transaction.
+        """Remember what was delivered, skipped or buried, of any destinations, in one transaction.
 
-        An event that was settled before counts once: a dead letter that is delivered now is no longer dead,
-        one that is refused again is replaced, and a repetition of a delivered event changes nothing.
+        An event that was settled before counts once: a dead letter that is delivered or skipped now is no longer
+        dead, one that is refused again is replaced, a skipped event that is delivered now is no longer skipped,
+        and a repetition of a delivered event changes nothing.
 
         Raises:
             Unavailable: nothing was remembered.
@@ -121,12 +139,14 @@ class DeliveryLog:
         settled = max(old.cursor - after, 0) + sum(seq > after for seq in old.ahead)
         with transaction(self._connection, self._path):
             dead = self._connection.execute(_SQL["unbury_after"], (destination, after)).rowcount
+            skipped = self._unskip_after(destination, after)
             self._connection.execute(_SQL["forget_ahead"], (destination, after))
             standing = msgspec.structs.replace(
                 old,
                 cursor=min(old.cursor, after),
-                delivered=old.delivered - (settled - dead),
+                delivered=old.delivered - (settled - dead - skipped),
                 dead=old.dead - dead,
+                skipped=old.skipped - skipped,
                 ahead=frozenset(seq for seq in old.ahead if seq <= after),
             )
             self._stand(standing)
@@ -160,13 +180,14 @@ class DeliveryLog:
             control.finish(self._connection, wish, outcome)
 
     def prune(self, first_seq: int, forget_ns: int) -> None:
-        """Forget dead letters whose event is no longer kept, and wishes carried out before `forget_ns`.
+        """Forget dead letters and skips whose event is no longer kept, and wishes done before `forget_ns`.
 
         Raises:
             Unavailable: nothing was forgotten.
         """
         with transaction(self._connection, self._path):
             self._connection.execute(_SQL["forget_letters"], (first_seq,))
+            self._connection.execute(_SQL["forget_skips"], (first_seq,))
             control.forget(self._connection, forget_ns)
 
     def close(self) -> None:
@@ -186,20 +207,21 @@ class DeliveryLog:
 
     def _settle(self, old: Standing, settled: Sequence[Settled]) -> Standing:
         """Write one destination's part, within the transaction; returns where it then stands."""
-        delivered = dead = 0
+        changes: Counter[str] = Counter()
         ahead = set(old.ahead)
         for one in settled:
             if one.seq <= old.cursor or one.seq in ahead:
-                moved = self._settle_again(one)
-                delivered, dead = delivered + moved, dead - moved
+                changes.update(self._settle_again(one))
                 continue
             ahead.add(one.seq)
-            if one.letter:
-                self._bury(one.letter)
-            delivered, dead = delivered + (one.letter is None), dead + (one.letter is not None)
+            self._file(one)
+            changes[one.state] += 1
         standing = _advanced(old, old.cursor, ahead)
         standing = msgspec.structs.replace(
-            standing, delivered=old.delivered + delivered, dead=old.dead + dead
+            standing,
+            delivered=old.delivered + changes["delivered"],
+            skipped=old.skipped + changes["skipped"],
+            dead=old.dead + changes["dead"],
         )
         added = [(old.name, seq) for seq in standing.ahead - old.ahead]
         self._connection.executemany(_SQL["go_ahead"], added)
@@ -207,14 +229,56 @@ class DeliveryLog:
         self._stand(standing)
         return standing
 
-    def _settle_again(self, one: Settled) -> bool:
-        """An event that was settled before; whether it was dead and is delivered now."""
+    def _settle_again(self, one: Settled) -> Mapping[str, int]:
+        """An event that was settled before; how that changes the sums."""
+        before, where = self._state(one), (one.destination, one.seq)
+        if before == "dead":
+            self._connection.execute(_SQL["unbury"], where)
+        elif before == "delivered" or one.state != "delivered":
+            return {}
+        else:
+            self._unskip(one)
+        self._file(one)
+        return {} if before == one.state else {before: -1, one.state: 1}
+
+    def _state(self, one: Settled) -> Literal["delivered", "skipped", "dead"]:
+        """What a settled event was."""
         where = (one.destination, one.seq)
-        if one.letter is None:
-            return self._connection.execute(_SQL["unbury"], where).rowcount > 0
         if self._connection.execute(_SQL["dead_among"], where).fetchone():
+            return "dead"
+        return "skipped" if self._connection.execute(_SQL["skipped_among"], where).fetchone() else "delivered"
+
+    def _file(self, one: Settled) -> None:
+        """Keep what there is to know of an event besides that it is settled."""
+        if one.letter:
             self._bury(one.letter)
-        return False
+        if one.skipped:
+            self._connection.execute(_SQL["skip"], (one.destination, one.seq, one.skipped))
+            self._tally(one.destination, "skipped", {one.skipped: 1})
+        if one.shed:
+            self._tally(one.destination, "shed", Counter(self._label(name) for name in one.shed))
+
+    def _unskip(self, one: Settled) -> None:
+        where = (one.destination, one.seq)
+        for (reason,) in self._connection.execute(_SQL["skipped_among"], where).fetchall():
+            self._tally(one.destination, "skipped", {reason: -1})
+        self._connection.execute(_SQL["unskip"], where)
+
+    def _unskip_after(self, destination: str, after: int) -> int:
+        reasons = dict(self._connection.execute(_SQL["skipped_after"], (destination, after)).fetchall())
+        self._tally(destination, "skipped", {reason: -number for reason, number in reasons.items()})
+        self._connection.execute(_SQL["unskip_after"], (destination, after))
+        return sum(reasons.values())
+
+    def _tally(self, destination: str, what: str, changes: Mapping[str, int]) -> None:
+        rows = [(destination, what, label, change) for label, change in changes.items()]
+        self._connection.executemany(_SQL["tally"], rows)
+
+    def _label(self, facet: str) -> str:
+        if facet not in self._shed and len(self._shed) >= LABELS:
+            return "other"
+        self._shed.add(facet)
+        return facet
 
     def _bury(self, letter: DeadLetter) -> None:
         self._connection.execute(
@@ -231,15 +295,15 @@ class DeliveryLog:
         )
 
     def _stand(self, standing: Standing) -> None:
-        values = (standing.cursor, standing.delivered, standing.dead, standing.missed, standing.name)
-        self._connection.execute(_SQL["stand"], values)
+        counts = (standing.cursor, standing.delivered, standing.dead, standing.missed, standing.skipped)
+        self._connection.execute(_SQL["stand"], (*counts, standing.name))
 
 
 def _advanced(old: Standing, cursor: int, ahead: Iterable[int]) -> Standing:
     """With the cursor moved over everything settled that follows it without a gap.
 
     >>> _advanced(Standing("d", 0, 4, 0, 0, 0), 4, {5, 6, 8})
-    Standing(name='d', started_after=0, cursor=6, delivered=0, dead=0, missed=0, ahead=frozenset({8}))
+    Standing(name='d', started_after=0, cursor=6, delivered=0, dead=0, missed=0, skipped=0, ahead=frozenset({8}))
     """
     beyond = {seq for seq in ahead if seq > cursor}
     while cursor + 1 in beyond:
@@ -288,6 +352,11 @@ class DeliveryReader(Reader):
     def dead_by_reason(self) -> list[tuple[str, str, str, int]]:
         """Destination, reason, state (dead or dropped), and how many letters are still kept."""
         return [(name, reason, state, n) for name, reason, state, n in self._rows(_SQL["dead_by_reason"])]
+
+    def tallies(self, destination: str, what: Literal["skipped", "shed"]) -> dict[str, int]:
+        """Events skipped, by reason; or facets shed, by name, once for each delivery."""
+        rows = self._rows(_SQL["tallies"])
+        return {label: value for name, kind, label, value in rows if (name, kind) == (destination, what)}
 
 
 def delivered_by_all(directory: Path, destinations: Iterable[str]) -> int:

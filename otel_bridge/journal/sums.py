@@ -2,7 +2,7 @@
 
 received = not_lineage + duplicate + rejected + accepted
 accepted = converted + failed + waiting
-events since a destination began = delivered + waiting + dead + missed
+events since a destination began = delivered + skipped + waiting + dead + missed
 """
 
 import time
@@ -17,7 +17,10 @@ from otel_bridge.journal.events import EventReader
 
 
 class DestinationSums(msgspec.Struct, frozen=True):
-    """One destination, in events. `waiting_age_s` is the age of the oldest that waits, None if none does."""
+    """One destination, in events. `waiting_age_s` is the age of the oldest that waits, None if none does.
+
+    `shed` counts facets that events were delivered without.
+    """
 
     events: int
     delivered: int
@@ -27,6 +30,9 @@ class DestinationSums(msgspec.Struct, frozen=True):
     cursor: int
     waiting_age_s: float | None
     dead_reasons: dict[str, int] = {}
+    skipped: int = 0
+    skipped_reasons: dict[str, int] = {}
+    shed: dict[str, int] = {}
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -101,7 +107,9 @@ def _sums(deliveries: DeliveryReader, events: EventReader, accepted: AcceptedRea
         events_bytes=made.get("bytes", 0),
         omissions=labelled(made, "omission"),
         assembly=labelled(made, "assembly"),
-        destinations={name: _with_reasons(one, name, reasons) for name, one in destinations.items()},
+        destinations={
+            name: _with_reasons(one, name, reasons, deliveries) for name, one in destinations.items()
+        },
     )
 
 
@@ -114,18 +122,24 @@ def _destination(one: Standing, ahead: int, last_event: int, waiting_age_s: floa
         dead=one.dead,
         missed=one.missed,
         cursor=one.cursor,
+        skipped=one.skipped,
         waiting_age_s=waiting_age_s if waiting else None,
     )
 
 
 def _with_reasons(
-    one: DestinationSums, name: str, reasons: list[tuple[str, str, str, int]]
+    one: DestinationSums, name: str, dead: list[tuple[str, str, str, int]], deliveries: DeliveryReader
 ) -> DestinationSums:
     found: dict[str, int] = {}
-    for destination, reason, _, number in reasons:
+    for destination, reason, _, number in dead:
         if destination == name:
             found[reason] = found.get(reason, 0) + number
-    return msgspec.structs.replace(one, dead_reasons=found)
+    return msgspec.structs.replace(
+        one,
+        dead_reasons=found,
+        skipped_reasons=deliveries.tallies(name, "skipped"),
+        shed=deliveries.tallies(name, "shed"),
+    )
 
 
 def _age_s(at_ns: int | None, now_ns: int) -> float | None:

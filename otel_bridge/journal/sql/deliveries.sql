@@ -1,6 +1,6 @@
 -- name: destinations
 -- Where every destination stands.
-SELECT name, started_after, cursor, delivered, dead, missed FROM destinations ORDER BY name;
+SELECT name, started_after, cursor, delivered, dead, missed, skipped FROM destinations ORDER BY name;
 
 -- name: join
 -- A destination appears for the first time.
@@ -8,7 +8,7 @@ INSERT INTO destinations (name, started_after, cursor) VALUES (?, ?, ?);
 
 -- name: stand
 -- Where a destination stands now.
-UPDATE destinations SET cursor = ?, delivered = ?, dead = ?, missed = ? WHERE name = ?;
+UPDATE destinations SET cursor = ?, delivered = ?, dead = ?, missed = ?, skipped = ? WHERE name = ?;
 
 -- name: all_ahead
 -- Settled events beyond the cursors.
@@ -68,3 +68,36 @@ SELECT destination, reason, state, count(*) FROM dead_letters GROUP BY destinati
 -- name: forget_letters
 -- Dead letters whose event is no longer kept.
 DELETE FROM dead_letters WHERE seq < ?;
+
+-- name: skip
+-- An event is not wanted by a destination.
+INSERT OR REPLACE INTO skips (destination, seq, reason) VALUES (?, ?, ?);
+
+-- name: skipped_among
+-- Why an event was skipped for a destination, if it was.
+SELECT reason FROM skips WHERE destination = ? AND seq = ?;
+
+-- name: unskip
+-- A skipped event was delivered after all.
+DELETE FROM skips WHERE destination = ? AND seq = ?;
+
+-- name: skipped_after
+-- How many events after one were skipped, by reason.
+SELECT reason, count(*) FROM skips WHERE destination = ? AND seq > ? GROUP BY reason;
+
+-- name: unskip_after
+-- Skipped events after one are open again.
+DELETE FROM skips WHERE destination = ? AND seq > ?;
+
+-- name: forget_skips
+-- Skipped events that are no longer kept; they stay counted.
+DELETE FROM skips WHERE seq < ?;
+
+-- name: tally
+-- Add to a sum.
+INSERT INTO tallies (destination, what, label, value) VALUES (?, ?, ?, ?)
+ON CONFLICT (destination, what, label) DO UPDATE SET value = value + excluded.value;
+
+-- name: tallies
+-- All sums.
+SELECT destination, what, label, value FROM tallies WHERE value <> 0 ORDER BY destination, what, label;
