@@ -1,7 +1,7 @@
 """Transitions out of observations: a run starts once, after its parent, and ends once, whatever the order."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -61,10 +61,14 @@ class Assembler:
     """Turns observations into transitions; all memory is in `records`.
 
     `now_ns` is the caller's clock in Unix ns, for waits and silence only. Events have the producers' times.
+    `elsewhere` tells whether the START of a run that is not made of spans is in the log.
     """
 
-    def __init__(self, records: Records, runs: Runs) -> None:
+    def __init__(
+        self, records: Records, runs: Runs, elsewhere: Callable[[str], bool] = lambda _: False
+    ) -> None:
         self._records = records
+        self._elsewhere = elsewhere
         self._runs = runs
         self._now_ns = 0
         self.counts: Counter[str] = Counter()
@@ -85,6 +89,14 @@ class Assembler:
                 return [_described(observation)]
             case Unusable():
                 return []
+
+    def started_elsewhere(self, run_id: str, now_ns: int) -> list[Transition]:
+        """A run that is not made of spans has started: those that carry it as parent wait no longer."""
+        self._now_ns = now_ns
+        out: list[Transition] = []
+        for record in self._each(sorted(self._records.waiting_for_run(run_id), key=_by_start)):
+            self._settle(record, out)
+        return out
 
     def tick(self, now_ns: int) -> list[Transition]:
         """What time brings about: waits that are over, runs that fell silent."""
@@ -197,7 +209,8 @@ class Assembler:
         """Whether START must wait, and for what: the run above to start, or to become known."""
         pending = found.record if found.record and not found.record.start_sent else None
         until_ns = pending.until_ns if pending else record.until_ns
-        if not pending and not (found.span_id or found.run_id or (found.reference and record.parent_span_id)):
+        carried = found.reference is not None and not self._elsewhere(found.reference.run_id)
+        if not pending and not (found.span_id or found.run_id or (carried and record.parent_span_id)):
             return False
         if until_ns is None:
             until_ns = self._now_ns + int(self._runs.parent_wait * lost.SECOND)
@@ -230,7 +243,8 @@ class Assembler:
         record.run = run = replace(run, job=record.job, parent=known.parent, root=known.root)
         record.parent, record.root, record.parent_unknown = known.parent, known.root, bool(known.unknown)
         record.start_sent, record.until_ns = True, None
-        _wait_for(record, Above() if found.record else found)
+        heard = found.record or (found.reference and self._elsewhere(found.reference.run_id))
+        _wait_for(record, Above() if heard else found)
         return RunChanged(
             EventType.START, run.started_ns, replace(run, ended_ns=None, state=None, error=None)
         )

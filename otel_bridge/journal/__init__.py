@@ -3,7 +3,7 @@
 | file | written by | holds |
 |---|---|---|
 | `accepted.db` | receive, through `GroupCommit` | `AcceptedLog`: spans and log records, counts of the rest, poison |
-| `events.db` | convert | `EventLog`: events, omissions, failures, the assembler's records |
+| `events.db` | convert | `EventLog`: events, omissions, failures, the assembler's records, runs of other producers |
 | `delivery.db` | deliver | `DeliveryLog`: positions of destinations, dead letters |
 
 Each has a reader for other processes, and a table of wishes for the command line (`control`).
@@ -29,6 +29,7 @@ from otel_bridge.journal.events import (
     converted_up_to,
     counted_as,
 )
+from otel_bridge.journal.foreign_runs import SqliteForeignRuns, Together
 from otel_bridge.journal.group_commit import Bounds, GroupCommit, Statistics
 from otel_bridge.journal.lock import Lock, hold
 from otel_bridge.journal.poison import PoisonReader, known_sources
@@ -52,11 +53,13 @@ __all__ = [
     "Lock",
     "PoisonReader",
     "Settled",
+    "SqliteForeignRuns",
     "SqliteRecords",
     "Standing",
     "Statistics",
     "StoredEvent",
     "Sums",
+    "Together",
     "Wish",
     "ask",
     "converted_up_to",

@@ -150,6 +150,17 @@ class EventLog:
             self._finish(wish)
         return []
 
+    def failed_among(self, seqs: Iterable[int]) -> set[int]:
+        """Those of the numbered rows whose conversion failed.
+
+        Raises:
+            Unavailable: it can't be read at the moment.
+        """
+        try:
+            return self._failed_among(seqs)
+        except sqlite3.Error as error:
+            raise unavailable(error, self.path) from error
+
     def prune(self, delivered: int, now_ns: int) -> int:
         """Forget events up to `delivered` that are too old or in the way, old failures, records and wishes.
 
@@ -295,8 +306,9 @@ class EventLog:
         runs_ns = now_ns - int(self._limits.keep_runs * 1e9)
         failures = self.connection.execute(_SQL["old_failures"], (spans_ns, PRUNE_ROWS)).rowcount
         records = self.connection.execute(_SQL["old_records"], (runs_ns, PRUNE_ROWS)).rowcount
+        foreign = self.connection.execute(_SQL["old_foreign_runs"], (runs_ns, PRUNE_ROWS)).rowcount
         control.forget(self.connection, spans_ns)
-        return failures + records
+        return failures + records + foreign
 
 
 class StoredEvent(msgspec.Struct, frozen=True):

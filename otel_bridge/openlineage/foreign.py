@@ -65,7 +65,7 @@ def read(body: bytes) -> Foreign:
     if reasons := list(islice(_problems(found), MAX_REASONS)):
         raise Invalid(reasons)
     canonical = msgspec.json.encode(found, order="sorted")
-    return Foreign(_event(found, body), blake2b(canonical, digest_size=24).digest())
+    return Foreign(event(found, body), blake2b(canonical, digest_size=24).digest())
 
 
 def check_size(body: bytes) -> str:
@@ -238,8 +238,8 @@ def _nanoseconds(text: str) -> int | None:
     return max(0, seconds * 10**9 + int((fraction or "")[:9].ljust(9, "0")))
 
 
-def _event(found: _Json, body: bytes) -> Event:
-    """The event of a body without problems."""
+def event(found: Mapping[str, Any], body: bytes) -> Event:
+    """The event of a body that was read without problems, `found` being what it says."""
     time_ns = _nanoseconds(found["eventTime"]) or 0
     if found.get("run") is not None:
         job, run = found["job"], found["run"]

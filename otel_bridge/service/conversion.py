@@ -1,16 +1,33 @@
-"""Accepted rows in, OpenLineage events out: the one pipeline of `serve` and `convert`. No I/O of its own."""
+"""Accepted rows in, OpenLineage events out: the one pipeline of `serve` and `convert`. No I/O of its own.
+
+Spans and log events are extracted, assembled and built. Events of other producers are events already: they only find
+their place after what the log holds of their run.
+"""
 
 import traceback
 from collections import Counter
 from collections.abc import Iterable
 
+import msgspec
 from msgspec.structs import replace
 
 from otel_bridge.assemble import Assembler, Records
 from otel_bridge.extract import Wanted, extract
-from otel_bridge.model import BridgeError, Event, Kind, LogEvent, Omission, Span, Transition, Unusable
+from otel_bridge.model import (
+    BridgeError,
+    Event,
+    EventType,
+    Kind,
+    LogEvent,
+    Omission,
+    Span,
+    Transition,
+    Unusable,
+)
 from otel_bridge.namespaces import Namespaces
-from otel_bridge.openlineage import EventBuilder
+from otel_bridge.openlineage import EventBuilder, foreign
+from otel_bridge.openlineage.foreign_facets import unlike_their_schema
+from otel_bridge.openlineage.foreign_runs import ForeignRuns, MemoryForeignRuns, RunOrder
 from otel_bridge.openlineage.secrets import mask_text
 from otel_bridge.receive.decode import log_event, span
 from otel_bridge.settings import Settings
@@ -21,22 +38,23 @@ class ConversionFailed(Exception):
 
 
 class Conversion:
-    """extract, assemble and build, over a table of run records.
+    """extract, assemble and build, over a table of run records and one of runs of other producers.
 
     `now_ns` is the clock that waiting children and lost runs are measured with; event times are the spans' own.
     """
 
-    def __init__(self, settings: Settings, records: Records) -> None:
+    def __init__(self, settings: Settings, records: Records, foreign_runs: ForeignRuns | None = None) -> None:
         self._names = Namespaces(settings.namespace)
         self._wanted = Wanted.of(settings.facets)
-        self._assembler = Assembler(records, settings.runs)
+        self._order = RunOrder(foreign_runs or MemoryForeignRuns(), records)
+        self._assembler = Assembler(records, settings.runs, self._order.started)
         self._builder = EventBuilder(settings)
         self._unusable: list[Omission] = []
 
     @property
     def counts(self) -> Counter[str]:
-        """What the assembler left out or saw twice, by reason, since the start."""
-        return self._assembler.counts
+        """What was left out, seen twice or late, by reason, since the start."""
+        return self._assembler.counts + self._order.counts
 
     def feed(self, kind: Kind, payload: bytes, now_ns: int) -> list[Event]:
         """Events that this row brings about.
@@ -46,6 +64,8 @@ class Conversion:
             BridgeError: the records can't be read at the moment.
         """
         try:
+            if kind is Kind.EVENT:
+                return self._foreign(payload, now_ns)
             observed = extract(decode(kind, payload), self._names, self._wanted)
             transitions = [t for o in observed for t in self._assembler.observe(o, now_ns)]
             events = self._build(transitions)
@@ -78,11 +98,20 @@ class Conversion:
         taken, self._unusable = self._unusable, []
         return taken
 
+    def _foreign(self, payload: bytes, now_ns: int) -> list[Event]:
+        """The event itself, and the START of own runs that waited for its run to start."""
+        found = msgspec.json.decode(payload)
+        self._order.counts["foreign_facet"] += len(unlike_their_schema(found))
+        event = self._order.foreign(foreign.event(found, payload), now_ns)
+        if event.type != EventType.START:
+            return [event]
+        return [event, *self._build(self._assembler.started_elsewhere(event.key, now_ns))]
+
     def _build(self, transitions: Iterable[Transition]) -> list[Event]:
         """START and terminal event of one span leave out the same values: that is said, and counted, once."""
         said: set[tuple[str, Omission]] = set()
         events = []
-        for event in map(self._builder.build, transitions):
+        for event in map(self._order.own, map(self._builder.build, transitions)):
             news = tuple(o for o in event.omissions if (event.key, o) not in said)
             said.update((event.key, o) for o in news)
             events.append(event if news == event.omissions else replace(event, omissions=news))

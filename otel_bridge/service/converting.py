@@ -22,10 +22,12 @@ from otel_bridge.journal import (
     Batch,
     EventLog,
     Failure,
+    SqliteForeignRuns,
     SqliteRecords,
+    Together,
     delivered_by_all,
 )
-from otel_bridge.model import BridgeError, Event, JournalError, Unavailable
+from otel_bridge.model import BridgeError, Event, JournalError, Kind, Unavailable
 from otel_bridge.service.conversion import Conversion, ConversionFailed
 from otel_bridge.settings import Settings
 
@@ -49,7 +51,9 @@ class Converter:
         self._settings = settings
         self._log = EventLog.open(self._directory, settings.journal)
         self._records = SqliteRecords(self._log)
-        self._conversion = Conversion(settings, self._records)
+        self._foreign_runs = SqliteForeignRuns(self._log)
+        self._tables = Together([self._records, self._foreign_runs])
+        self._conversion = Conversion(settings, self._records, self._foreign_runs)
         self._accepted = AcceptedReader(self._directory)
         self._counted: Counter[str] = Counter()
         self._pruned_s = 0.0
@@ -82,9 +86,15 @@ class Converter:
     def _convert(
         self, again: Sequence[AcceptedRow], rows: Sequence[AcceptedRow], now_ns: int, tick: bool = True
     ) -> bool:
-        events = [e for row in (*again, *rows) for e in self._conversion.feed(row.kind, row.payload, now_ns)]
+        fed = (*self._worth_converting(again), *rows)
+        events = [e for row in fed for e in self._conversion.feed(row.kind, row.payload, now_ns)]
         events += self._conversion.tick(now_ns) if tick else []
         return self._commit(events, again, rows, now_ns)
+
+    def _worth_converting(self, again: Sequence[AcceptedRow]) -> list[AcceptedRow]:
+        """An event of another producer is in the log already, unless its conversion failed: no second copy of it."""
+        failed = self._log.failed_among([row.seq for row in again if row.kind is Kind.EVENT])
+        return [row for row in again if row.kind is not Kind.EVENT or row.seq in failed]
 
     def _commit(
         self, events: list[Event], again: Sequence[AcceptedRow], rows: Sequence[AcceptedRow], now_ns: int
@@ -101,7 +111,7 @@ class Converter:
             counts=self._news(),
         )
         try:
-            return self._log.commit(batch, self._records, now_ns)
+            return self._log.commit(batch, self._tables, now_ns)
         except BridgeError:
             raise
         except Exception:  # noqa: BLE001 - no single span may stop the others
@@ -132,7 +142,7 @@ class Converter:
         if len(records) > 1:
             for number, record in enumerate(records):
                 self._records.put(_postponed(record, due_ns + number))
-            self._log.commit(Batch(), self._records, now_ns)
+            self._log.commit(Batch(), self._tables, now_ns)
             return
         for record in records:
             log.error(
@@ -140,17 +150,18 @@ class Converter:
                 trace_id=record.trace_id, span_id=record.span_id, traceback=str(error),
             )  # fmt: skip
             self._records.put(_postponed(record, now_ns + int(POSTPONED_S * 1e9)))
-        self._log.commit(Batch(counts={"assembly:overdue_failed": 1}), self._records, now_ns)
+        self._log.commit(Batch(counts={"assembly:overdue_failed": 1}), self._tables, now_ns)
 
     def _fail(self, row: AcceptedRow, error: ConversionFailed, now_ns: int) -> None:
         log.error("a span could not be converted; it is kept", seq=row.seq, traceback=str(error))
         repeated = [row.seq] if row.seq <= self._log.cursor else []
         failure = Failure(row.seq, "conversion_error", str(error).encode("utf-8", "replace").decode())
         cursor = max(row.seq, self._log.cursor)
-        self._log.commit(Batch(failures=[failure], cursor=cursor, again=repeated), self._records, now_ns)
+        self._log.commit(Batch(failures=[failure], cursor=cursor, again=repeated), self._tables, now_ns)
 
     def _discard(self) -> None:
         self._records.discard()
+        self._foreign_runs.discard()
         self._conversion.take_unusable()
         self._counted = Counter(self._conversion.counts)
 

@@ -93,6 +93,12 @@ SELECT event_seq, path, reason FROM omissions WHERE event_seq = 0 ORDER BY rowid
 -- Failures whose span is no longer kept.
 DELETE FROM failures WHERE accepted_seq IN (SELECT accepted_seq FROM failures WHERE at_ns < ? LIMIT ?);
 
+-- name: old_foreign_runs
+-- Runs of other producers that nothing touched for long.
+DELETE FROM foreign_runs WHERE run_id IN (
+    SELECT run_id FROM foreign_runs WHERE updated_ns < ? ORDER BY updated_ns LIMIT ?
+);
+
 -- name: old_records
 -- Records that nothing touched for long and that wait for nothing.
 DELETE FROM records WHERE (trace_id, span_id) IN (
