@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from otel_bridge.kafka import check_connection, check_topic_name
 from otel_bridge.namespaces import Namespaces
 from otel_bridge.openlineage import check_custom_facets
-from otel_bridge.settings import ApiKey, Destination, Door, Settings, Tls
+from otel_bridge.settings import ApiKey, Destination, Door, KafkaSource, Settings, Tls
 
 POSITIVE = (
     "receive.max_request",
@@ -20,6 +21,8 @@ POSITIVE = (
     "journal.max_events",
     "runs.lost_after",
 )
+OURS = frozenset({"enable.auto.commit", "enable.auto.offset.store", "group.id", "auto.offset.reset"})
+"""Properties of librdkafka that are not the user's in a source."""
 TRACE_EXAMPLE = "http://127.0.0.1:16686/trace/{trace_id}?uiFind={span_id}"
 
 
@@ -30,6 +33,7 @@ def problems(settings: Settings) -> list[str]:
         *_doors(settings),
         *_files("api", settings.api.tls),
         *_keys(settings.api.keys),
+        *_kafka(settings.receive.kafka),
         *_urls(settings),
         *_namespace(settings),
         *(f"facets: {line}" for line in check_custom_facets(settings)),
@@ -48,8 +52,8 @@ def _limits(settings: Settings) -> Iterator[str]:
 def _doors(settings: Settings) -> Iterator[str]:
     doors = {f"receive.{name}": getattr(settings.receive, name) for name in ("grpc", "http")}
     listening = {path: door.endpoint for path, door in doors.items() if door.enabled}
-    if not listening:
-        yield "receive: both doors are off. Enable grpc or http."
+    if not listening and not settings.receive.kafka:
+        yield "receive: both doors are off. Enable grpc or http, or read from kafka."
     listening["api"] = settings.api.endpoint
     for path, endpoint in listening.items():
         others = [other for other, at in listening.items() if other < path and at == endpoint and at.port]
@@ -101,6 +105,38 @@ def destinations(given: Iterable[Destination], data_dir: str) -> Iterator[str]:
 
 def _twice(values: Iterable[str]) -> list[str]:
     return sorted(value for value, count in Counter(values).items() if count > 1)
+
+
+def _kafka(sources: Sequence[KafkaSource]) -> Iterator[str]:
+    for name, times in Counter(source.name for source in sources).items():
+        if times > 1:
+            yield f"receive.kafka: the name {name!r} is used {times} times. Give each source a name of its own."
+    readers = Counter(
+        (source.brokers, source.group, topic) for source in sources for topic in set(source.topics)
+    )
+    for (_, group, topic), times in readers.items():
+        if times > 1:
+            yield f"receive.kafka: group {group!r} reads topic {topic!r} {times} times. Name it in one source only."
+    for number, source in enumerate(sources):
+        yield from (f"receive.kafka[{number}]: {line}" for line in _kafka_source(source))
+
+
+def _kafka_source(source: KafkaSource) -> Iterator[str]:
+    if not source.topics:
+        yield "topics: is empty. Name at least one."
+    for topic in (*source.topics, *filter(None, [source.dead_letter_topic])):
+        try:
+            check_topic_name(topic)
+        except ValueError as error:
+            yield f"{error}."
+    if source.dead_letter_topic in source.topics:
+        yield "dead_letter_topic: is one of topics, so that each copy would be read again. Name another one."
+    for key in OURS & source.config.keys():
+        yield f"config: {key} is set by the bridge, which commits what is durable. Remove it."
+    try:
+        check_connection(source)
+    except ValueError as error:
+        yield f"{error}."
 
 
 def _urls(settings: Settings) -> Iterator[str]:

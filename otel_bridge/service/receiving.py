@@ -71,6 +71,7 @@ def announce(endpoints: Endpoints, settings: Settings) -> None:
         ("metrics", f"{api}/metrics"),
         ("journal", settings.data_dir),
     ]
+    rows += [("Kafka", f"{k.name} ({', '.join(k.topics)})") for k in settings.receive.kafka]
     rows += [("destination", f"{d.name} ({d.type})") for d in settings.destinations]
     if not settings.destinations:
         rows.append(
