@@ -54,13 +54,18 @@ def handle(client: Any) -> int:
 
 class MockKafka:
     def __init__(self, brokers: int = 3) -> None:
-        self._owner = Producer({"bootstrap.servers": "unused", "test.mock.num.brokers": brokers, "log_level": 0})
+        self._owner = Producer(
+            {"bootstrap.servers": "unused", "test.mock.num.brokers": brokers, "log_level": 0}
+        )
         self._cluster = RDKAFKA.rd_kafka_handle_mock_cluster(handle(self._owner))
         self.numbers = range(1, brokers + 1)
         self.brokers = RDKAFKA.rd_kafka_mock_cluster_bootstraps(self._cluster).decode().split(",")
 
     def topic(self, name: str, partitions: int = 6) -> str:
-        assert RDKAFKA.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, len(self.numbers)) == 0
+        assert (
+            RDKAFKA.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, len(self.numbers))
+            == 0
+        )
         return name
 
     def down(self) -> None:

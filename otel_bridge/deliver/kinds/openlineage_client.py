@@ -1,28 +1,33 @@
 """`type: openlineage`: any transport of openlineage-python, by its own configuration.
 
-HTTP ones go through the bridge's own sender; the others emit in a thread.
+HTTP ones go through the bridge's own sender; the others emit in a thread of their own, which nothing waits for
+longer than it is configured to.
 """
 
 import asyncio
-import dataclasses
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from otel_bridge.deliver import transports
 from otel_bridge.deliver.kinds.http import HttpSender
-from otel_bridge.deliver.outcome import Outcome
+from otel_bridge.deliver.lone_thread import LoneThread
+from otel_bridge.deliver.outcome import Outcome, Retry
 from otel_bridge.deliver.resolution import resolve
 from otel_bridge.deliver.retry import RetryOptions
 from otel_bridge.deliver.sender import Kind, Opening, Sender
 from otel_bridge.model import Event
-from otel_bridge.settings import STRICT, Destination
+from otel_bridge.settings import STRICT, Destination, Duration
 
 if TYPE_CHECKING:
     from otel_bridge.deliver.adaptation import Client
 
 NAME = "openlineage"
+
+CLOSE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +38,20 @@ class Options:
 
     transport: Mapping[str, Any] = field(repr=False)
     """The `transport` section as in `openlineage.yml`, with `type` and whatever that type takes."""
+    timeout: Duration = Duration(60)
+    """Longest time to wait for the transport, before that shows as trouble; those with one of their own keep it."""
     concurrency: int = 8
     """Events under way at once with `http`, `async_http` and `datadog`; others send one at a time."""
     retry: RetryOptions = field(default_factory=RetryOptions)
     """Pace and end of attempts; the transport's own attempts come on top, except for the HTTP ones."""
 
     def __post_init__(self) -> None:
-        if not self.transport.get("type"):
-            raise ValueError("transport.type is missing; see https://openlineage.io/docs/client/python")
         if self.concurrency < 1:
             raise ValueError("concurrency must be 1 or more")
+        if self.timeout <= 0:
+            raise ValueError("timeout must be above 0")
+        transports.check(self.transport)
+        _check_http(self)
 
 
 EXAMPLE = """\
@@ -55,37 +64,62 @@ EXAMPLE = """\
 """
 
 
+class Emitting(msgspec.Struct, frozen=True):
+    """A call of the transport that has begun."""
+
+    body: bytes
+    outcome: "asyncio.Future[Outcome]"
+
+
 class ClientSender:
-    """Emits through openlineage-python, one event at a time."""
+    """Emits through openlineage-python, one event at a time.
+
+    A call that takes too long shows as trouble and is waited for again, since the next event must not overtake it.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._thread = ThreadPoolExecutor(1, "openlineage")
+        self._thread = LoneThread("openlineage")
+        self._turn = asyncio.Lock()
+        self._building: asyncio.Future[Client] | None = None
         self._client: Client | None = None
+        self._emitting: Emitting | None = None
 
     async def start(self) -> None:
         """Build the transport, which may import and connect."""
-        self._client = await self._in_thread(self._build)
+        building = self._building = self._building or self._thread.call(self._build)
+        if not await self._over(building):
+            raise TimeoutError(f"the transport is not ready after {self._options.timeout:g} s")
+        self._building = None
+        self._client = building.result()
 
     async def send(self, body: bytes, event: Event) -> Outcome:
         """Emit one event."""
         assert self._client, "start was not called"
-        outcome: Outcome = await self._in_thread(self._client.emit, body)
-        return outcome
+        async with self._turn:
+            under_way = self._emitting
+            if under_way is None or (under_way.body != body and await self._over(under_way.outcome)):
+                under_way = self._emitting = Emitting(body, self._thread.call(self._client.emit, body))
+            if under_way.body != body or not await self._over(under_way.outcome):
+                return Retry(f"no word from the transport within {self._options.timeout:g} s", whole=True)
+            self._emitting = None
+            return under_way.outcome.result()
 
     async def close(self) -> None:
-        """Flush and close the transport."""
+        """Flush and close the transport, in bounded time."""
         if self._client:
-            await self._in_thread(self._client.close)
-        self._thread.shutdown()
+            self._client.abandon()
+            await asyncio.wait({self._thread.call(self._client.close)}, timeout=CLOSE_S)
+        self._thread.end()
 
     def _build(self) -> "Client":
         from otel_bridge.deliver.adaptation import Client
 
-        return Client(self._options.transport)
+        return Client(self._options.transport, self._options.timeout)
 
-    async def _in_thread(self, work: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+    async def _over(self, call: "asyncio.Future[Any]") -> bool:
+        done, _ = await asyncio.wait({call}, timeout=self._options.timeout)
+        return bool(done)
 
 
 class LazyHttpSender:
@@ -125,12 +159,10 @@ def from_environment(environ: Mapping[str, str], cwd: Path) -> Destination | Non
     transport = resolve(environ, cwd)
     if transport is None:
         return None
-    options = Options(transport=transport)
-    _checked(options)
-    return Destination(NAME, NAME, options)
+    return Destination(NAME, NAME, Options(transport=transport))
 
 
-def _checked(options: Options) -> None:
+def _check_http(options: Options) -> None:
     """An HTTP section is translated once to see that it can be."""
     from otel_bridge.deliver.adaptation import HTTP, http_options
 
@@ -149,7 +181,7 @@ def _open(options: Options, opening: Opening) -> Sender:
         from otel_bridge.deliver.kinds import console
 
         return console.KIND.open(console.Options(retry=options.retry), opening)
-    return ClientSender(dataclasses.replace(options, concurrency=1))
+    return ClientSender(options)
 
 
 KIND = Kind(options=Options, example=EXAMPLE, open=_open)
