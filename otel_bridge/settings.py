@@ -44,26 +44,26 @@ class Secret(str):
             core_schema.literal_schema(["env", "file"]), text, min_length=1, max_length=1
         )
         written = core_schema.union_schema([text, elsewhere])
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             cls._read,
             json_schema_input_schema=written,
             serialization=core_schema.to_string_ser_schema(),
         )
 
     @classmethod
-    def _read(cls, value: Any) -> Self:
+    def _read(cls, value: Any, info: Any) -> Self:
         match value:
             case str():
                 return cls(value)
             case {"env": str(name), **more} if not more:
-                return cls(_from_variable(name))
+                return cls(_from_variable(name, (info.context or {}).get("environ", os.environ)))
             case {"file": str(path), **more} if not more:
                 return cls(_from_file(path))
         raise ValueError("expected a text, {env: NAME} or {file: PATH}")
 
 
-def _from_variable(name: str) -> str:
-    value = os.environ.get(name)
+def _from_variable(name: str, environ: Mapping[str, str]) -> str:
+    value = environ.get(name)
     if value is None:
         raise ValueError(f"the environment variable {name} is not set")
     return value

@@ -58,8 +58,8 @@ def _settings(tree: sources.Tree, environ: Mapping[str, str], cwd: Path) -> Sett
     given_keys = {key: value for key, value in tree.items() if value is not None}  # `runs:` and nothing below
     tree = {"data_dir": default_data_dir(environ)} | given_keys
     given = tree.pop("destinations", None)
-    destinations = _destinations(given, found)
-    settings = _tree(tree, found)
+    destinations = _destinations(given, environ, found)
+    settings = _tree(tree, environ, found)
     if settings:
         found += checks.problems(settings)
         found += checks.destinations(destinations, settings.data_dir)
@@ -77,22 +77,24 @@ def _adapter(checked: type[Any]) -> TypeAdapter[Any]:
     return _ADAPTERS[checked]
 
 
-def _tree(tree: sources.Tree, found: list[str]) -> Settings | None:
+def _tree(tree: sources.Tree, environ: Mapping[str, str], found: list[str]) -> Settings | None:
     try:
-        settings: Settings = _adapter(Settings).validate_python(tree)
+        settings: Settings = _adapter(Settings).validate_python(tree, context={"environ": environ})
         return settings
     except ValidationError as error:
         found += problems.lines(error, Settings)
         return None
 
 
-def _destinations(given: Any, found: list[str]) -> list[Destination]:
+def _destinations(given: Any, environ: Mapping[str, str], found: list[str]) -> list[Destination]:
     if given is None:
         return []
     if not isinstance(given, list):
         found.append("destinations: expected a list of mappings, each with `name` and `type`.")
         return []
-    result = [d for i, item in enumerate(given) if (d := _destination(item, f"destinations[{i}]", found))]
+    result = [
+        d for i, item in enumerate(given) if (d := _destination(item, f"destinations[{i}]", environ, found))
+    ]
     names = [d.name for d in result]
     found += [
         f"destinations: the name {n!r} is used twice; names must differ."
@@ -102,7 +104,7 @@ def _destinations(given: Any, found: list[str]) -> list[Destination]:
     return result
 
 
-def _destination(item: Any, path: str, found: list[str]) -> Destination | None:
+def _destination(item: Any, path: str, environ: Mapping[str, str], found: list[str]) -> Destination | None:
     if not isinstance(item, dict):
         found.append(f"{path}: expected a mapping with `name` and `type`.")
         return None
@@ -116,14 +118,16 @@ def _destination(item: Any, path: str, found: list[str]) -> Destination | None:
         found.append(problems.unknown(f"{path}.type", kind, KINDS).replace("unknown key", "unknown type"))
         return None
     shared = {key: options.pop(key) for key in CONSUMER_KEYS if key in options}
-    consumer = _checked(Consumer, shared, path, found)
-    checked = _checked(KINDS[kind].options, options, path, found)
+    consumer = _checked(Consumer, shared, path, environ, found)
+    checked = _checked(KINDS[kind].options, options, path, environ, found)
     return Destination(name, kind, checked, consumer) if checked and consumer else None
 
 
-def _checked(checked: type[Any], tree: dict[str, Any], path: str, found: list[str]) -> Any:
+def _checked(
+    checked: type[Any], tree: dict[str, Any], path: str, environ: Mapping[str, str], found: list[str]
+) -> Any:
     try:
-        return _adapter(checked).validate_python(tree)
+        return _adapter(checked).validate_python(tree, context={"environ": environ})
     except ValidationError as error:
         found += problems.lines(error, checked, f"{path}.")
         return None

@@ -46,7 +46,7 @@ _NAME: Final = (
 _QUOTED: Final = r"'(?:[^'\\]|\\.|'')*(?:'|\Z)"
 _PAIR: Final = re.compile(
     rf"({_NAME}[\"'`]?\s{{0,5}}[=:]\s{{0,5}})(?!['\"]?{re.escape(MASK)})"
-    r"(?:(['\"])(?:[^'\"\\]|\\.){0,4096}\2|[^\s'\",;&)}]{1,1024})",
+    r"(?:(['\"])(?:[^'\"\\]|\\.){0,4096}(?:\2|\Z)|[^\s'\",;&)}]{1,1024})",
     re.IGNORECASE,
 )
 """`password=hunter2` where no SQL is spoken: in connection strings, JSON, messages."""

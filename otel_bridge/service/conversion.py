@@ -69,7 +69,9 @@ class Conversion:
             observed = extract(decode(kind, payload), self._names, self._wanted)
             transitions = [t for o in observed for t in self._assembler.observe(o, now_ns)]
             events = self._build(transitions)
-            self._unusable += [said for o in observed if isinstance(o, Unusable) for said in o.omissions]
+            self._unusable += map(
+                _masked, (said for o in observed if isinstance(o, Unusable) for said in o.omissions)
+            )
             return events
         except BridgeError:
             raise
@@ -112,10 +114,16 @@ class Conversion:
         said: set[tuple[str, Omission]] = set()
         events = []
         for event in map(self._order.own, map(self._builder.build, transitions)):
-            news = tuple(o for o in event.omissions if (event.key, o) not in said)
+            news = tuple(o for o in map(_masked, event.omissions) if (event.key, o) not in said)
             said.update((event.key, o) for o in news)
             events.append(event if news == event.omissions else replace(event, omissions=news))
         return events
+
+
+def _masked(omission: Omission) -> Omission:
+    """The reason may quote the value that was left out."""
+    reason = mask_text(omission.reason)
+    return omission if reason == omission.reason else replace(omission, reason=reason)
 
 
 def decode(kind: Kind, payload: bytes) -> Span | LogEvent:

@@ -46,7 +46,7 @@ class BridgeProcess:
         self._destinations = [archive] if destinations is None else destinations
         self._settings = settings or {}
         self._env = env or {}
-        self._api = _configured_api(self._settings)
+        self._api = _configured_api(self._settings, self._env)
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoints = Endpoints(grpc="127.0.0.1:0", http="127.0.0.1:0", api="127.0.0.1:0", pid=0)
 
@@ -143,7 +143,7 @@ class BridgeProcess:
 
     def log(self) -> str:
         """The end of what it wrote."""
-        return self.log_file.read_text()[-4000:] if self.log_file.exists() else ""
+        return self.log_file.read_text(errors="replace")[-4000:] if self.log_file.exists() else ""
 
     def _tree(self) -> dict[str, Any]:
         receive = {door: {"endpoint": getattr(self.endpoints, door)} for door in ("grpc", "http")}
@@ -167,7 +167,7 @@ class BridgeProcess:
         return True
 
 
-def _configured_api(settings: dict[str, Any]) -> Api:
+def _configured_api(settings: dict[str, Any], env: dict[str, str]) -> Api:
     """With the keys and the TLS that `health` needs."""
     branch = settings.get("api", {})
     if not branch.get("keys") and not branch.get("tls"):
@@ -175,7 +175,9 @@ def _configured_api(settings: dict[str, Any]) -> Api:
     from otel_bridge.config import load
 
     tree = {"api": {key: value for key, value in branch.items() if key in {"keys", "tls"}}}
-    return load(flags=[f"{path}={json.dumps(value)}" for path, value in tree.items()], environ={}).api
+    return load(
+        flags=[f"{path}={json.dumps(value)}" for path, value in tree.items()], environ=os.environ | env
+    ).api
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -278,13 +278,13 @@ def test_problems_of_tls_and_of_files() -> None:
     assert "a, b write the same file" in line
 
 
-def test_secrets_from_variables_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_from_variables_and_files(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("from-the-file\n")
-    monkeypatch.setenv("PROMETHEUS_KEY", "from-the-variable")
     keys = [
         {"name": "a", "key": {"env": "PROMETHEUS_KEY"}},
         {"name": "b", "key": {"file": str(tmp_path / "key")}},
     ]
-    settings = load(flags=[f"api.keys={json.dumps(keys)}"], environ={})
+    environ = {"PROMETHEUS_KEY": "from-the-variable"}
+    settings = load(flags=[f"api.keys={json.dumps(keys)}"], environ=environ)
     assert [key.key.reveal() for key in settings.api.keys] == ["from-the-variable", "from-the-file"]
     assert "from-the" not in repr(settings)

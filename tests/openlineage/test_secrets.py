@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_bridge.openlineage.secrets import MASK, mask_sql, mask_text, mask_url
+from otel_bridge.openlineage.secrets import MASK, mask_entries, mask_named, mask_sql, mask_text, mask_url
 
 SQL = [
     ("CREATE USER x IDENTIFIED BY 'pw'", "CREATE USER x IDENTIFIED BY '***'"),
@@ -57,11 +57,12 @@ def test_ordinary_literals_stay(sql: str) -> None:
         ("can't connect, password='x y', token: abc", "can't connect, password='***', token: ***"),
         ("{'password': 'abc', \"token\": \"x\"}", "{'password': '***', \"token\": \"***\"}"),
         ("ALTER USER x PASSWORD 'abc'", "ALTER USER x PASSWORD '***'"),
+        ("connect(password='cut off...", "connect(password='***'"),
         ("KeyError: 'token'", "KeyError: 'token'"),
         ("unexpected token 'SELECT' near line 3", "unexpected token 'SELECT' near line 3"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", MASK),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_secrets_in_messages(text: str, expected: str) -> None:
     assert mask_text(text) == expected
@@ -77,6 +78,19 @@ def test_secrets_in_messages(text: str, expected: str) -> None:
 )
 def test_urls(url: str, expected: str) -> None:
     assert mask_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "masked"),
+    [
+        ("DB_PASSWORD", True), ("PGPASS", True), ("AWS_SECRET_ACCESS_KEY", True), ("GITHUB_TOKEN", True), ("api-key", True),
+        ("GITLAB_PAT", True), ("STAGE", False), ("PASSENGERS", False), ("PATH", False), ("PARTITION_KEY", False), ("AUTHOR", False),
+    ],
+)  # fmt: skip
+def test_values_with_names(name: str, masked: bool) -> None:
+    assert mask_named(name, "x") == (MASK if masked else "x")
+    entries = [{"name": name, "value": "x"}, {"name": name, "value": 7}, {"value": "x"}, "x"]
+    assert mask_entries(entries, "name") == [{"name": name, "value": MASK if masked else "x"}, *entries[1:]]
 
 
 PIECES = st.sampled_from(
