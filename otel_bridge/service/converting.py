@@ -29,6 +29,7 @@ from otel_bridge.journal import (
 )
 from otel_bridge.model import BridgeError, Event, JournalError, Kind, Unavailable
 from otel_bridge.service.conversion import Conversion, ConversionFailed
+from otel_bridge.service.jumps import Jumps, mend_waits, move_waits
 from otel_bridge.settings import Settings
 
 BATCH_ROWS = 500
@@ -56,8 +57,21 @@ class Converter:
         self._conversion = Conversion(settings, self._records, self._foreign_runs)
         self._accepted = AcceptedReader(self._directory)
         self._counted: Counter[str] = Counter()
-        self._pruned_s = 0.0
-        self._warned_s = 0.0
+        self._pruned_s = float("-inf")
+        self._warned_s = float("-inf")
+
+    def clock_was_set(self, jumped_ns: int, now_ns: int) -> None:
+        """Move what waits with the clock; `jumped_ns` 0 is a start, when it may have been set back before.
+
+        Raises:
+            Unavailable: nothing was moved, and this object is of no further use.
+        """
+        if jumped_ns:
+            log.warning("the clock was set; what waits is moved with it", by_s=round(jumped_ns / 1e9, 1))
+            move_waits(self._records, jumped_ns)
+        elif moved := mend_waits(self._records, now_ns):
+            log.warning("the clock was set back; what waits is moved with it", runs=moved)
+        self._log.commit(Batch(), self._tables, now_ns)
 
     def step(self, now_ns: int) -> bool:
         """Convert one batch; False if there was nothing to do.
@@ -66,7 +80,7 @@ class Converter:
             JournalError, Unavailable: the batch could not be written and this object is of no further use.
         """
         self._prune(now_ns)
-        if self._stands_still(now_ns):
+        if self._stands_still():
             return False
         again = self._accepted.read_seqs(self._log.claim_again(BATCH_ROWS))
         rows = self._accepted.read(self._log.cursor, BATCH_ROWS)
@@ -75,7 +89,7 @@ class Converter:
         except ConversionFailed:
             self._discard()
             self._one_by_one(again, rows, now_ns)
-            self._overdue_one_by_one(now_ns)
+            self._overdue_one_by_one(self._known_up_to((), now_ns), now_ns)
             return True
 
     def close(self) -> None:
@@ -88,8 +102,13 @@ class Converter:
     ) -> bool:
         fed = (*self._worth_converting(again), *rows)
         events = [e for row in fed for e in self._conversion.feed(row.kind, row.payload, now_ns)]
-        events += self._conversion.tick(now_ns) if tick else []
+        events += self._conversion.tick(self._known_up_to(rows, now_ns)) if tick else []
         return self._commit(events, again, rows, now_ns)
+
+    def _known_up_to(self, rows: Sequence[AcceptedRow], now_ns: int) -> int:
+        """Where conversion lags, what ends a wait in time may be among the rows that were not read yet."""
+        unread_ns = self._accepted.received_after(rows[-1].seq if rows else self._log.cursor)
+        return now_ns if unread_ns is None else min(now_ns, unread_ns)
 
     def _worth_converting(self, again: Sequence[AcceptedRow]) -> list[AcceptedRow]:
         """An event of another producer is in the log already, unless its conversion failed: no second copy of it."""
@@ -127,9 +146,9 @@ class Converter:
                 self._discard()
                 self._fail(row, error, now_ns)
 
-    def _overdue_one_by_one(self, now_ns: int) -> None:
+    def _overdue_one_by_one(self, upto_ns: int, now_ns: int) -> None:
         """Runs whose wait is over, each in a transaction of its own; one that fails is looked at in an hour."""
-        while (due_ns := self._records.next_due()) is not None and due_ns <= now_ns:
+        while (due_ns := self._records.next_due()) is not None and due_ns <= upto_ns:
             try:
                 self._commit(self._conversion.tick(due_ns), [], [], now_ns)
             except ConversionFailed as error:
@@ -174,15 +193,15 @@ class Converter:
 
     def _prune(self, now_ns: int) -> None:
         every_s = PRUNE_EVERY_WHEN_FULL_S if self._log.full else PRUNE_EVERY_S
-        if now_ns / 1e9 - self._pruned_s >= every_s:
-            self._pruned_s = now_ns / 1e9
+        if time.monotonic() - self._pruned_s >= every_s:
+            self._pruned_s = time.monotonic()
             names = [d.name for d in self._settings.destinations]
             self._log.prune(delivered_by_all(self._directory, names), now_ns)
 
-    def _stands_still(self, now_ns: int) -> bool:
+    def _stands_still(self) -> bool:
         """At the limit spans wait in `accepted.db`, which in its turn refuses when it is full."""
-        if self._log.full and now_ns / 1e9 - self._warned_s >= WARN_EVERY_S:
-            self._warned_s = now_ns / 1e9
+        if self._log.full and time.monotonic() - self._warned_s >= WARN_EVERY_S:
+            self._warned_s = time.monotonic()
             log.warning("conversion stands still: events are at journal.max_events and destinations lag")
         return self._log.full
 
@@ -195,13 +214,20 @@ def _postponed(record: Record, until_ns: int) -> Record:
 
 def run(settings: Settings, stdin: BinaryIO, ready: Callable[..., None]) -> None:
     """Convert until stdin ends, then what is left, within 5 s."""
-    converter: Converter | None = Converter(settings)
+    jumps, not_moved_ns = Jumps(), 0
+    converter: Converter | None = _opened(settings, time.time_ns())
     ready()
     stop_at: float | None = None
     while stop_at is None or time.monotonic() < stop_at:
+        now_ns, jumped_ns = jumps.look()
+        not_moved_ns += jumped_ns
         try:
-            converter = converter or Converter(settings)
-            worked = converter.step(time.time_ns())
+            if converter is None:
+                converter, not_moved_ns = _opened(settings, now_ns), max(not_moved_ns, 0)
+            if not_moved_ns:
+                converter.clock_was_set(not_moved_ns, now_ns)
+                not_moved_ns = 0
+            worked = converter.step(now_ns)
         except (JournalError, Unavailable, OSError) as error:
             log.error("events could not be written; trying again", error=str(error), after_s=TROUBLE_PAUSE_S)
             if converter:
@@ -215,6 +241,17 @@ def run(settings: Settings, stdin: BinaryIO, ready: Callable[..., None]) -> None
             stop_at = time.monotonic() + STOP_WITHIN_S
     if converter:
         converter.close()
+
+
+def _opened(settings: Settings, now_ns: int) -> Converter:
+    """A converter whose waits fit the clock, also if it was set back meanwhile."""
+    converter = Converter(settings)
+    try:
+        converter.clock_was_set(0, now_ns)
+    except BaseException:
+        converter.close()
+        raise
+    return converter
 
 
 def _ended(stdin: BinaryIO, wait_s: float) -> bool:
