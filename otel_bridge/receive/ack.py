@@ -98,7 +98,7 @@ class Receiver:
         selection: Selection,
         journal: Journal,
         settings: Receive,
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.max_request = int(settings.max_request)
         self.retry_after = max(1, round(settings.retry_after))
