@@ -1,0 +1,212 @@
+"""Events of another producer, sent with openlineage-python to our API, and our own, in one Marquez."""
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+from openlineage.client.facet_v2 import error_message_run, job_type_job, parent_run, schema_dataset
+from openlineage.client.uuid import generate_new_uuid
+
+from otel_bridge.model.ids import run_id_of
+from tests.e2e.marquez_line import Line
+from tests.otlp import T0, Exporter, span, span_id, trace_id, traces
+
+pytest_plugins = ("tests.parts.fixtures",)
+pytestmark = pytest.mark.e2e
+
+PRODUCER = "https://example.com/spark-like"
+BEGIN = datetime.fromtimestamp(T0 / 1e9, UTC)
+
+
+def test_both_in_one_graph(line: Line) -> None:
+    """What the other one writes ours reads: one graph over both job namespaces, nobody's jobs under the other's."""
+    before = line.marquez.namespaces()
+    with Foreign(line).client() as foreign:
+        foreign.run("ingest", inputs=["raw"], outputs=["orders"])
+    line.send(
+        span(
+            trace_id(),
+            span_id(),
+            job="daily",
+            openlineage__inputs=[line.table("orders")],
+            openlineage__outputs=[line.table("daily")],
+        )
+    )
+    assert line.marquez.namespaces() - before == {line.jobs_at, foreign.jobs_at, line.data_at}
+    (field,) = line.marquez.datasets(line.data_at)["orders"]["fields"]
+    assert (field["name"], field["type"]) == ("amount", "bigint")
+    assert set(line.marquez.jobs(line.jobs_at)) == {"daily"}
+    assert set(line.marquez.jobs(foreign.jobs_at)) == {"ingest"}
+    assert line.edges("daily") == {
+        ("raw", f"job:{foreign.jobs_at}:ingest"), (f"job:{foreign.jobs_at}:ingest", "orders"),
+        ("orders", "daily"), ("daily", "daily"),
+    }  # fmt: skip
+
+
+def test_what_the_other_producer_said_is_kept(line: Line) -> None:
+    """Facets with its own producer, its run id, times, and its failure."""
+    with Foreign(line).client() as foreign:
+        run = foreign.run("ingest", outputs=["orders"], error="disk full")
+    found = line.marquez.jobs(foreign.jobs_at)["ingest"]
+    kind = found["facets"]["jobType"]
+    assert (kind["integration"], kind["_producer"].split("/")[-1]) == ("SPARK", "python"), (
+        "the client's own facet"
+    )
+    latest = found["latestRun"]
+    assert (latest["id"], latest["state"], latest["durationMs"]) == (run, "FAILED", 2500)
+    assert latest["facets"]["errorMessage"]["message"] == "disk full"
+
+
+def test_jobs_of_the_same_name_at_the_same_time(line: Line) -> None:
+    """Forty runs of each side, interleaved: each under its own namespace, each COMPLETED."""
+    foreign = Foreign(line)
+    ours = [(trace_id(), span_id()) for _ in range(40)]
+    with foreign.client(), ThreadPoolExecutor(1) as pool:
+        theirs = pool.submit(lambda: [foreign.run("load", outputs=["a"], wait=False) for _ in range(40)])
+        for trace, own in ours:
+            tables = {"openlineage__outputs": [line.table("b")]}
+            Exporter(line.bridge.endpoints.http).post(
+                "/v1/traces", traces(span(trace, own, job="load", **tables), resource=line.resource)
+            )
+        expected = {
+            line.jobs_at: {run_id_of(t.hex(), o.hex()) for t, o in ours},
+            foreign.jobs_at: set(theirs.result()),
+        }
+    line.wait_for(4 * 40)
+    for namespace, runs in expected.items():
+        found = line.marquez.runs(namespace, "load")
+        assert {run["id"] for run in found} == runs
+        assert {run["state"] for run in found} == {"COMPLETED"}
+
+
+def test_an_event_sent_twice_is_delivered_once(line: Line) -> None:
+    """As a client does whose first answer was lost."""
+    with Foreign(line).client() as foreign:
+        event = foreign.event(RunState.START, str(generate_new_uuid()), "ingest", 0)
+        foreign.emit(event)
+        foreign.emit(event, new=0)
+    line.bridge.wait(lambda: line.bridge.health()["received"]["duplicate"] == 1, "counts the second")
+    assert line.bridge.health()["events"]["START"] == 1
+    assert len(line.marquez.runs(foreign.jobs_at, "ingest")) == 1
+
+
+def test_a_foreign_parent_with_children_of_ours(line: Line) -> None:
+    """A scheduler starts an instrumented program, whose spans carry the scheduler's run as parent."""
+    with Foreign(line, line.jobs_at).client() as foreign:
+        run = str(generate_new_uuid())
+        foreign.emit(foreign.event(RunState.START, run, "dag", 0))
+        carried = {
+            "openlineage__parent__run__id": run,
+            "openlineage__parent__job__namespace": foreign.jobs_at,
+            "openlineage__parent__job__name": "dag",
+        }
+        trace, task, step = trace_id(), span_id(), span_id()
+        line.send(
+            span(trace, step, task, job="dag.task.step", start_s=2, end_s=3),
+            span(trace, task, job="dag.task", start_s=1, end_s=4, **carried),
+        )
+        foreign.emit(foreign.event(RunState.COMPLETE, run, "dag", 5))
+    jobs = line.marquez.jobs(line.jobs_at)
+    assert {name: job["parentJobName"] for name, job in jobs.items()} == {
+        "dag": None, "dag.task": "dag", "dag.task.step": "dag.task"
+    }  # fmt: skip
+    assert {job["latestRun"]["state"] for job in jobs.values()} == {"COMPLETED"}
+    assert [r["id"] for r in line.marquez.runs(line.jobs_at, "dag")] == [run]
+    parent = jobs["dag.task"]["latestRun"]["facets"]["parent"]
+    assert parent["run"]["runId"] == run
+
+
+def test_a_parent_of_ours_with_a_foreign_child(line: Line) -> None:
+    """The program hands its run on to another tool, which names it in its own parent facet."""
+    trace, own = trace_id(), span_id()
+    run = str(uuid.uuid4())
+    with Foreign(line, line.jobs_at).client() as foreign:
+        line.send(span(trace, own, job="nightly", openlineage__run__id=run))
+        foreign.run("nightly.dbt", outputs=["orders"], parent=(run, "nightly"))
+    jobs = line.marquez.jobs(line.jobs_at)
+    assert {name: job["parentJobName"] for name, job in jobs.items()} == {
+        "nightly": None,
+        "nightly.dbt": "nightly",
+    }
+    assert [r["id"] for r in line.marquez.runs(line.jobs_at, "nightly")] == [run]
+    assert {job["latestRun"]["state"] for job in jobs.values()} == {"COMPLETED"}
+
+
+class Foreign:
+    """Another producer: openlineage-python, configured as its users do, with our API as its URL."""
+
+    def __init__(self, line: Line, jobs_at: str = "") -> None:
+        self._line = line
+        self.jobs_at = jobs_at or f"spark.{line.domain}"
+
+    @contextmanager
+    def client(self) -> Iterator["Foreign"]:
+        """Connect, and close at the end."""
+        self._client = OpenLineageClient(
+            config={"transport": {"type": "http", "url": self._line.bridge.api_url}}
+        )
+        try:
+            yield self
+        finally:
+            self._client.close()
+
+    def run(
+        self,
+        job: str,
+        *,
+        inputs: Any = (),
+        outputs: Any = (),
+        error: str = "",
+        parent: tuple[str, str] | None = None,
+        wait: bool = True,
+    ) -> str:
+        """A whole run of 2.5 seconds; its id."""
+        run_id = str(generate_new_uuid())
+        self.emit(self.event(RunState.START, run_id, job, 0, parent=parent), wait=wait)
+        end = RunState.FAIL if error else RunState.COMPLETE
+        self.emit(self.event(end, run_id, job, 2.5, inputs, outputs, error, parent), wait=wait)
+        return run_id
+
+    def emit(self, event: RunEvent, *, new: int = 1, wait: bool = True) -> None:
+        """Send it, and wait until it is delivered."""
+        self._client.emit(event)
+        if wait:
+            self._line.wait_for(new)
+
+    def event(
+        self,
+        state: RunState,
+        run_id: str,
+        job: str,
+        at_s: float,
+        inputs: Any = (),
+        outputs: Any = (),
+        error: str = "",
+        parent: tuple[str, str] | None = None,
+    ) -> RunEvent:
+        facets: dict[str, Any] = {}
+        if error:
+            facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(error, "java")
+        if parent:
+            above = parent_run.Job(self.jobs_at, parent[1])
+            facets["parent"] = parent_run.ParentRunFacet(parent_run.Run(parent[0]), above)
+        kind = job_type_job.JobTypeJobFacet(processingType="BATCH", integration="SPARK", jobType="JOB")
+        columns = schema_dataset.SchemaDatasetFacet(
+            [schema_dataset.SchemaDatasetFacetFields("amount", "bigint")]
+        )
+        at = self._line.data_at
+        return RunEvent(
+            eventType=state,
+            eventTime=(BEGIN + timedelta(seconds=at_s)).isoformat(),
+            run=Run(run_id, facets),
+            job=Job(self.jobs_at, job, {"jobType": kind}),
+            producer=PRODUCER,
+            inputs=[InputDataset(at, name, facets={"schema": columns}) for name in inputs],
+            outputs=[OutputDataset(at, name, facets={"schema": columns}) for name in outputs],
+        )
