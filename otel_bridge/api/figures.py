@@ -56,7 +56,7 @@ class Status:
 
 
 class Destination(msgspec.Struct, frozen=True):
-    """A destination's sums, and what it is doing: events = delivered + waiting + dead + missed."""
+    """A destination's sums, and what it is doing: events = delivered + skipped + waiting + dead + missed."""
 
     name: str
     type: str
@@ -65,7 +65,10 @@ class Destination(msgspec.Struct, frozen=True):
     waiting: int
     dead: int
     missed: int
+    skipped: int
     dead_reasons: dict[str, int]
+    skipped_reasons: dict[str, int]
+    shed: dict[str, int]
     oldest_waiting_s: float
     in_flight: int
     trouble: str
@@ -144,7 +147,10 @@ def _destination(state: DestinationState, found: DestinationSums | None) -> Dest
         waiting=found.waiting if found else 0,
         dead=found.dead if found else 0,
         missed=found.missed if found else 0,
+        skipped=found.skipped if found else 0,
         dead_reasons=found.dead_reasons if found else {},
+        skipped_reasons=found.skipped_reasons if found else {},
+        shed=found.shed if found else {},
         oldest_waiting_s=(found and found.waiting_age_s) or 0.0,
         in_flight=state.in_flight,
         trouble=state.trouble,
@@ -180,6 +186,14 @@ def _of_destinations(destinations: Sequence[Destination]) -> Points:
         "otel_bridge.waiting": [(d.waiting, _of(d)) for d in destinations],
         "otel_bridge.dead": [(d.dead, _of(d)) for d in destinations],
         "otel_bridge.missed": [(d.missed, _of(d)) for d in destinations],
+        "otel_bridge.skipped": [
+            (count, _of(d) | {"reason": reason})
+            for d in destinations
+            for reason, count in d.skipped_reasons.items()
+        ],
+        "otel_bridge.shed": [
+            (count, _of(d) | {"facet": facet}) for d in destinations for facet, count in d.shed.items()
+        ],
         "otel_bridge.waiting.oldest": [(d.oldest_waiting_s, _of(d)) for d in destinations],
         "otel_bridge.in_flight": [(d.in_flight, _of(d)) for d in destinations],
         "otel_bridge.attempts": [

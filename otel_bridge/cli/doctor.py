@@ -108,6 +108,18 @@ def _destinations(figures: Sums, settings: Settings) -> list[str]:
                 f"{one.waiting} events wait for {name}, the oldest for {one.waiting_age_s:.0f} s. "
                 "Nothing is lost; see its `trouble` in `otel-bridge health`."
             )
+        if one.skipped and not one.delivered:
+            reasons = ", ".join(f"{reason} ({count})" for reason, count in one.skipped_reasons.items())
+            found.append(
+                f"{name} got nothing: its profile skipped all {one.skipped} events: {reasons}. "
+                "docs/consumers.md says what it wants."
+            )
+        if one.shed:
+            facets = ", ".join(f"{facet} ({count})" for facet, count in one.shed.items())
+            found.append(
+                f"{name} got events without facets that it can't take: {facets}. "
+                "Make them smaller where they come from, or raise its max_event (docs/consumers.md)."
+            )
         if one.missed:
             found.append(
                 f"{name} missed {one.missed} events that were pruned before it came back. Raise journal.keep_events."

@@ -78,6 +78,20 @@ METRICS: tuple[Metric, ...] = (
         ("destination",),
     ),
     Metric(
+        "otel_bridge.skipped",
+        "{event}",
+        "gauge",
+        "Events that the destination's profile does not want.",
+        ("destination", "reason"),
+    ),
+    Metric(
+        "otel_bridge.shed",
+        "{facet}",
+        "counter",
+        "Facets that events were delivered without.",
+        ("destination", "facet"),
+    ),
+    Metric(
         "otel_bridge.waiting.oldest", "s", "gauge", "Age of the oldest event that waits.", ("destination",)
     ),
     Metric("otel_bridge.in_flight", "{event}", "gauge", "Events under way.", ("destination",)),

@@ -12,6 +12,7 @@ OPERATIONS = (ROOT / "docs/operations.md").read_text()
 METRICS = (ROOT / "docs/metrics.md").read_text()
 BY_REASON = {"received.rejected", "events", "omissions", "assembly"}
 BY_REASON |= {"destinations[].dead_reasons", "destinations[].attempts"}
+BY_REASON |= {"destinations[].skipped_reasons", "destinations[].shed"}
 
 
 def section(page: str, title: str) -> str:

@@ -119,6 +119,28 @@ class SuppliesEngine(Rule, frozen=True, kw_only=True):
             draft.add_facet("run", "processing_engine", ENGINE_URL, {"version": "unknown", "name": name})
 
 
+class ParentProducer(Rule, frozen=True, kw_only=True):
+    """A parent facet's `_producer` names the engine in the way that the consumer looks for."""
+
+    form: str
+    known: tuple[str, ...]
+
+    def what(self) -> str:
+        """As the documents say it."""
+        known = " or ".join(f"`{start}`" for start in self.known)
+        return (
+            f"`_producer` of the `parent` facet becomes `{self.form.format('<engine>')}`, with the engine's name of the "
+            f"run, unless it begins with {known}."
+        )
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Write it so."""
+        parent = opened(draft.run_facets, "parent")
+        engine = text_of(opened(draft.run_facets, "processing_engine"), "name")
+        if parent and engine and not text_of(parent, "_producer").startswith(self.known):
+            draft.put(parent, "_producer", self.form.format(engine.lower()))
+
+
 class TopJobType(Rule, frozen=True, kw_only=True):
     """A run without a parent is sent as a job of the first of these types, unless it is one of them."""
 
@@ -211,8 +233,10 @@ class LongFacets(Rule, frozen=True, kw_only=True):
 
     def what(self) -> str:
         """As the documents say it."""
-        called = "name of a facet" if self.where == "key" else f"`{self.where}`"
-        return f"A facet is shed if the {called} has more than {self.limit} characters."
+        if self.where == "key":
+            return f"A facet whose own name has more than {self.limit} characters is shed."
+        slot, facet, inside = self.where.split(".", 2)
+        return f"`{slot}.{facet}` is shed if its `{inside}` has more than {self.limit} characters."
 
     def apply(self, draft: Draft, known_path: str | None) -> None:
         """Shed them."""

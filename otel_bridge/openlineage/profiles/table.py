@@ -17,6 +17,7 @@ from otel_bridge.openlineage.profiles.rules import (
     NamespaceCharacters,
     NeedsDatasets,
     ParentPaths,
+    ParentProducer,
     SuppliesEngine,
     SuppliesJobType,
     Takes,
@@ -155,6 +156,15 @@ DATAHUB: Final = Profile(
             "producer, and answers 500 (Unable to determine orchestrator) to most.",
             source="datahub-project/datahub #16961, #13011, #13874 (getOrchestrator of OpenLineageToDataHub.java)",
         ),
+        ParentProducer(
+            id="datahub.parent-producer",
+            form="https://github.com/OpenLineage/OpenLineage/tree/main/integration/{}",
+            known=("https://github.com/OpenLineage/OpenLineage/", "https://github.com/apache/airflow/"),
+            reason="It makes the platform of the parent's flow from this URL alone, and answers 500 to every run with a "
+            "parent if it can't.",
+            source="datahub-project/datahub OpenLineageToDataHub.java (processParentJob calls getFlowUrn without an engine); "
+            "#16961",
+        ),
         LowerCaseTypes(
             id="datahub.lower-case-types",
             reason="Upper-case SQL types become NullType.",
@@ -164,9 +174,9 @@ DATAHUB: Final = Profile(
     ),
     notes=(
         Note(
-            "Flow and task are the job name before and after a dot; a name without a dot makes a flow and a task of "
-            "the same name. The bridge does not change names for that.",
-            DATAHUB_AUDIT,
+            "A flow is called like a job's name up to the first dot, a task like the whole name; a name without a dot is "
+            "both. The bridge does not change names for that.",
+            "datahub-project/datahub OpenLineageToDataHub.java (getFlowName)",
         ),
         Note(
             "It does not keep errorMessage, nominalTime, ownership, tags, sourceCodeLocation, statistics, data quality, "
