@@ -37,13 +37,13 @@ def ended(span: Span, stated: State | None) -> tuple[State, ErrorDetail | None]:
 def exception(attributes: Mapping[str, Value], resource: Resource) -> ErrorDetail | None:
     """The error that `exception.*` attributes describe; None if they describe nothing."""
     kind, message = (str(attributes.get(f"exception.{key}") or "") for key in ("type", "message"))
-    stack = attributes.get("exception.stacktrace")
-    if not kind and not message and not stack:
+    stack = str(attributes.get("exception.stacktrace") or "")
+    if not kind and not message and not stack.strip():
         return None
     summary = (
-        f"{kind}: {message}" if kind and message else kind or message or str(stack).strip().splitlines()[-1]
+        f"{kind}: {message}" if kind and message else kind or message or stack.strip().splitlines()[-1]
     )
-    return ErrorDetail(summary, language(resource), str(stack) if stack else None)
+    return ErrorDetail(summary, language(resource), stack or None)
 
 
 def language(resource: Resource) -> str:

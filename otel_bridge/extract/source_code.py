@@ -18,7 +18,7 @@ def source_code(attributes: Mapping[str, Value], resource: Resource) -> dict[str
         return value if isinstance(value, str) else ""
 
     repository, path = get("vcs.repository.url.full"), get("code.file.path").removeprefix("./")
-    if urlsplit(repository).scheme not in SCHEMES or not path or path.startswith(("/", "..")) or ":" in path:
+    if _scheme(repository) not in SCHEMES or not path or path.startswith(("/", "..")) or ":" in path:
         return None
     revision, ref = get("vcs.ref.head.revision"), get("vcs.ref.head.name")
     kind = "tag" if get("vcs.ref.head.type") == "tag" else "branch"
@@ -31,6 +31,13 @@ def source_code(attributes: Mapping[str, Value], resource: Resource) -> dict[str
         kind: ref,
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:  # such as "http://[::1"
+        return ""
 
 
 def _page(repository: str, provider: str, revision: str, path: str) -> str | None:

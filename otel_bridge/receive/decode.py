@@ -21,6 +21,9 @@ from otel_bridge.receive import frames
 EVENT_NAME = "event.name"
 """Attribute that carries a log event's name in SDKs older than the field `event_name`."""
 
+REMEMBERED_BYTES = 16 * 1024
+"""A larger resource or scope is decoded each time, so that what is remembered stays below some 100 MiB at worst."""
+
 _STATUS = {status.value: status for status in Status}
 
 
@@ -82,23 +85,31 @@ def _only(payload: bytes, message_class: Any) -> tuple[frames.Group, Any]:
         raise Malformed("not an accepted span or log record; the journal is damaged") from None
 
 
-@lru_cache(maxsize=1024)
 def resource(encoded: bytes) -> Resource:
     """A serialized `Resource`.
 
     Raises:
         Malformed: it can't be parsed.
     """
-    return Resource(attributes(_parsed(ResourceMessage, encoded).attributes))
+    return _resource(encoded) if len(encoded) <= REMEMBERED_BYTES else _resource.__wrapped__(encoded)
 
 
-@lru_cache(maxsize=1024)
 def scope(encoded: bytes) -> Scope:
     """A serialized `InstrumentationScope`.
 
     Raises:
         Malformed: it can't be parsed.
     """
+    return _scope(encoded) if len(encoded) <= REMEMBERED_BYTES else _scope.__wrapped__(encoded)
+
+
+@lru_cache(maxsize=1024)
+def _resource(encoded: bytes) -> Resource:
+    return Resource(attributes(_parsed(ResourceMessage, encoded).attributes))
+
+
+@lru_cache(maxsize=1024)
+def _scope(encoded: bytes) -> Scope:
     message = _parsed(InstrumentationScope, encoded)
     return Scope(message.name, message.version, attributes(message.attributes))
 

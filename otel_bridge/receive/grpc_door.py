@@ -1,15 +1,20 @@
 """The OTLP/gRPC door: generic handlers on raw bytes, so that both doors share one path."""
 
 import asyncio
+import logging
 import os
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NoReturn, Self
 
 # Children are started by exec and never use gRPC; with its fork handlers each start of one would be a line in the log.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+# It writes what senders do wrong, with their bytes, past our log, as often as they like.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
 import grpc.aio
+import structlog
 
 from otel_bridge.model import BridgeError, Malformed, Refused, Unavailable
 from otel_bridge.receive import status
@@ -33,7 +38,12 @@ CONNECTION_AGE_MS = 300_000
 CONNECTION_GRACE_MS = 30_000
 """Connections are renewed, so that senders spread over replicas that came later."""
 
+REOPEN_S = 1.0
+WARN_EVERY_S = 60.0
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+log = structlog.get_logger()
 
 
 class GrpcDoor:
@@ -45,10 +55,12 @@ class GrpcDoor:
         self._tokens = Tokens(door.bearer_tokens)
         self._reading = asyncio.Semaphore(MAX_READING)
         self._read_within_s = float(settings.idle_timeout)
-        self._server = grpc.aio.server(options=_options(int(settings.max_request)))
-        self._server.add_generic_rpc_handlers(
-            [self._service(signal, name) for signal, name in SERVICES.items()]
-        )
+        self._max_request = int(settings.max_request)
+        self._tls = door.tls
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._warned_s = 0.0
+        self._server = self._new_server()
         self.endpoint = Endpoint(door.endpoint.host, self._bind(door.endpoint, door.tls))
 
     @classmethod
@@ -59,12 +71,57 @@ class GrpcDoor:
             BridgeError: the address can't be bound, or the TLS files can't be used.
         """
         self = cls(settings, receiver)
-        await self._server.start()
+        await self._start()
         return self
 
     async def stop(self, deadline_s: float) -> None:
         """Accept nothing more, finish the requests under way for so long, then cut the rest off."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
         await self._server.stop(deadline_s)
+
+    def _new_server(self) -> Any:
+        server = grpc.aio.server(options=_options(self._max_request))
+        server.add_generic_rpc_handlers([self._service(signal, name) for signal, name in SERVICES.items()])
+        return server
+
+    async def _start(self) -> None:
+        """Start, and hear of it when the server stops by itself.
+
+        grpc ends a server for good when somebody calls a path that is not UTF-8.
+        """
+        before = asyncio.all_tasks()
+        await self._server.start()
+        for task in asyncio.all_tasks() - before:
+            if _is(task, "_server_main_loop"):
+                task.add_done_callback(self._ended)
+
+    def _ended(self, main_loop: "asyncio.Task[Any]") -> None:
+        if self._stopping or main_loop.cancelled() or main_loop.exception() is None:
+            return
+        for task in asyncio.all_tasks():
+            if _is(task, "AioServer.shutdown"):
+                task.add_done_callback(_heard)
+        if time.monotonic() - self._warned_s > WARN_EVERY_S:
+            self._warned_s = time.monotonic()
+            log.warning("grpc_door_reopened", reason=str(main_loop.exception()))
+        reopening = asyncio.get_running_loop().create_task(self._reopen(self._server))
+        self._tasks.add(reopening)
+        reopening.add_done_callback(self._tasks.discard)
+
+    async def _reopen(self, old: Any) -> None:
+        """A new server in the place of one that ended; what that has begun is finished."""
+        while True:
+            self._server = self._new_server()
+            try:
+                self._bind(self.endpoint, self._tls)
+                break
+            except BridgeError as error:
+                log.error("grpc_door_closed", error=str(error), again_after_s=REOPEN_S)
+                await asyncio.sleep(REOPEN_S)
+        await self._start()
+        await old.stop(CONNECTION_GRACE_MS / 1000)
 
     def _bind(self, endpoint: Endpoint, tls: Tls | None) -> int:
         try:
@@ -121,6 +178,30 @@ class GrpcDoor:
             raise Malformed("the call has no message; send one Export request")
         self._receiver.in_flight.add(len(body))
         return body
+
+
+def _is(task: "asyncio.Task[Any]", name: str) -> bool:
+    return name in getattr(task.get_coro(), "__qualname__", "")
+
+
+def _heard(task: "asyncio.Task[Any]") -> None:
+    """What ended the server was said in our words."""
+    if not task.cancelled():
+        task.exception()
+
+
+class _SendersFaults(logging.Filter):
+    """What grpc logs as errors, with the bytes of headers: wrong encodings, and senders that are gone."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.msg
+        return not (isinstance(said, UnicodeDecodeError) or str(said).startswith(_SENDERS_FAULTS))
+
+
+_SENDERS_FAULTS = ("Invalid encoding on", "ExecuteBatchError raised")
+
+
+logging.getLogger("grpc._cython.cygrpc").addFilter(_SendersFaults())
 
 
 async def _abort(context: Any, refusal: Refused) -> NoReturn:
