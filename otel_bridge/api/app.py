@@ -64,7 +64,12 @@ class Routes:
         """What there is."""
         base = str(request.base_url).rstrip("/")
         facets = [f"{base}/facets/{key}.json" for key in sorted(self._schemas)]
-        paths = {"health": f"{base}/health", "metrics": f"{base}/metrics", "facets": facets}
+        paths = {
+            "health": f"{base}/health",
+            "metrics": f"{base}/metrics",
+            "lineage": f"{base}{PATHS[0]}",
+            "facets": facets,
+        }
         return _json({"name": "otel-bridge", "version": __version__, **paths})
 
     async def health(self, request: Request) -> Response:
@@ -104,9 +109,10 @@ def _json(value: Any, status: int = 200) -> Response:
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = (
-        "there is nothing here; GET / lists what there is" if error.detail == "Not Found" else error.detail
-    )
+    detail = {
+        "Not Found": "there is nothing here; GET / lists what there is",
+        "Method Not Allowed": f"this path only takes {(error.headers or {}).get('Allow', 'other methods')}; use that",
+    }.get(error.detail, error.detail)
     response = _json({"error": detail}, error.status_code)
     response.headers.update(error.headers or {})
     return response

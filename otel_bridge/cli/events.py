@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from otel_bridge.cli.options import configured, data_dir, duration_ns, table_or_json
+from otel_bridge.deliver.lines import one_line
 from otel_bridge.journal import EventReader, StoredEvent
 from otel_bridge.settings import Settings
 
-TYPES = ["START", "COMPLETE", "FAIL", "ABORT", "DATASET", "JOB"]
+TYPES = ["START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER", "DATASET", "JOB"]
 
 
 @click.command("events")
@@ -35,7 +36,7 @@ def command(settings: Settings, format_: str, type_: str | None, since: str | No
     since_ns = time.time_ns() - duration_ns(since) if since else None
     found = reader.find(**wanted, type=type_, since_ns=since_ns, newest_first=True)
     for stored in reversed(found):
-        click.echo(stored.event.body.decode() if format_ == "json" else _row(stored, reader))
+        click.echo(one_line(stored.event.body).decode() if format_ == "json" else _row(stored, reader))
     if not found:
         click.echo("no events match", err=True)
 
@@ -43,6 +44,12 @@ def command(settings: Settings, format_: str, type_: str | None, since: str | No
 def _row(stored: StoredEvent, reader: EventReader) -> str:
     event = stored.event
     at = json.loads(event.body)["eventTime"]
-    line = f"{stored.seq:>7}  {event.type:<8}  {at}  {event.job_namespace}/{event.job_name}  trace {event.trace_id} span {event.span_id}"
+    subject = (
+        event.key.removeprefix("dataset:")
+        if event.type == "DATASET"
+        else f"{event.job_namespace}/{event.job_name}"
+    )
+    evidence = f"  trace {event.trace_id} span {event.span_id}" if event.trace_id else ""
+    line = f"{stored.seq:>7}  {event.type:<8}  {at}  {subject}{evidence}"
     left_out = (f"\n{'':>9}left out: {o.path}: {o.reason}" for o in reader.omissions_of(stored.seq))
     return line + "".join(left_out)

@@ -6,6 +6,15 @@ from collections.abc import Callable, Sequence
 from otel_bridge.deliver.outcome import DELIVERED, Outcome, Retry
 
 
+def one_line(body: bytes) -> bytes:
+    r"""The event on one line: other producers may spread theirs over several, which JSON allows between tokens only.
+
+    >>> one_line(b'{\n  "eventType": "START"\n}')
+    b'{   "eventType": "START" }'
+    """
+    return body.replace(b"\r", b" ").replace(b"\n", b" ").strip()
+
+
 class LineWriter:
     """Calls `write(lines)` in a thread, one call at a time; a failed call makes each of its lines a retry."""
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from otel_bridge.deliver.lines import LineWriter
+from otel_bridge.deliver.lines import LineWriter, one_line
 from otel_bridge.deliver.outcome import Outcome
 from otel_bridge.deliver.retry import RetryOptions
 from otel_bridge.deliver.sender import Kind, Opening
@@ -74,7 +74,7 @@ class FileSender:
 
     async def send(self, body: bytes, event: Event) -> Outcome:
         """Write one line."""
-        return await self._lines.put(body + b"\n")
+        return await self._lines.put(one_line(body) + b"\n")
 
     async def close(self) -> None:
         """Wait for the last line and close the file."""
