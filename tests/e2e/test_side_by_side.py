@@ -96,30 +96,46 @@ def test_an_event_sent_twice_is_delivered_once(line: Line) -> None:
     assert len(line.marquez.runs(foreign.jobs_at, "ingest")) == 1
 
 
-def test_a_foreign_parent_with_children_of_ours(line: Line) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same_namespace", "other_namespace"])
+@pytest.mark.parametrize("children_first", [False, True], ids=["parent_first", "children_first"])
+def test_a_foreign_parent_with_children_of_ours(line: Line, elsewhere: bool, children_first: bool) -> None:
     """A scheduler starts an instrumented program, whose spans carry the scheduler's run as parent."""
-    with Foreign(line, line.jobs_at).client() as foreign:
+    before = line.marquez.namespaces()
+    with Foreign(line, "" if elsewhere else line.jobs_at).client() as foreign:
         run = str(generate_new_uuid())
-        foreign.emit(foreign.event(RunState.START, run, "dag", 0))
-        carried = {
-            "openlineage__parent__run__id": run,
-            "openlineage__parent__job__namespace": foreign.jobs_at,
-            "openlineage__parent__job__name": "dag",
-        }
-        trace, task, step = trace_id(), span_id(), span_id()
-        line.send(
-            span(trace, step, task, job="dag.task.step", start_s=2, end_s=3),
-            span(trace, task, job="dag.task", start_s=1, end_s=4, **carried),
-        )
+        start = foreign.event(RunState.START, run, "dag", 0)
+        if children_first:
+            send_children(line, foreign.jobs_at, run)
+            foreign.emit(start, wait=False)
+        else:
+            foreign.emit(start)
+            send_children(line, foreign.jobs_at, run)
+        line.wait_for(5 if children_first else 4)
         foreign.emit(foreign.event(RunState.COMPLETE, run, "dag", 5))
-    jobs = line.marquez.jobs(line.jobs_at)
-    assert {name: job["parentJobName"] for name, job in jobs.items()} == {
-        "dag": None, "dag.task": "dag", "dag.task.step": "dag.task"
+    assert line.marquez.namespaces() - before == {line.jobs_at, foreign.jobs_at}
+    jobs = line.marquez.jobs(line.jobs_at) | line.marquez.jobs(foreign.jobs_at)
+    assert {name: (job["namespace"], job["parentJobName"]) for name, job in jobs.items()} == {
+        "dag": (foreign.jobs_at, None), "dag.task": (line.jobs_at, "dag"),
+        "dag.task.step": (line.jobs_at, "dag.task"),
     }  # fmt: skip
     assert {job["latestRun"]["state"] for job in jobs.values()} == {"COMPLETED"}
-    assert [r["id"] for r in line.marquez.runs(line.jobs_at, "dag")] == [run]
-    parent = jobs["dag.task"]["latestRun"]["facets"]["parent"]
-    assert parent["run"]["runId"] == run
+    assert [r["id"] for r in line.marquez.runs(foreign.jobs_at, "dag")] == [run]
+    assert jobs["dag.task"]["latestRun"]["facets"]["parent"]["run"]["runId"] == run
+
+
+def send_children(line: Line, parent_at: str, run: str) -> None:
+    """Spans of a task that carries a parent run, and of a step below it."""
+    carried = {
+        "openlineage__parent__run__id": run,
+        "openlineage__parent__job__namespace": parent_at,
+        "openlineage__parent__job__name": "dag",
+    }
+    trace, task, step = trace_id(), span_id(), span_id()
+    line.send(
+        span(trace, step, task, job="dag.task.step", start_s=2, end_s=3),
+        span(trace, task, job="dag.task", start_s=1, end_s=4, **carried),
+        events=0,
+    )
 
 
 def test_a_parent_of_ours_with_a_foreign_child(line: Line) -> None:
