@@ -20,6 +20,7 @@ from otel_bridge.model import BridgeError, Malformed, Refused, Unavailable
 from otel_bridge.receive import status
 from otel_bridge.receive.ack import Receiver
 from otel_bridge.receive.credentials import Tokens, pem_files
+from otel_bridge.receive.turns import Turns
 from otel_bridge.settings import Endpoint, Receive, Tls
 
 Signal = Literal["traces", "logs", "metrics"]
@@ -31,8 +32,8 @@ SERVICES: dict[Signal, str] = {
 }
 MAX_STREAMS = 64
 """Requests at once on one connection; a Collector has ten consumers by default."""
-MAX_READING = 16
-"""Messages being read at once, over all connections; they take at most so many times `max_request`."""
+HANDSHAKE_MS = 10_000
+"""For a connection to say that it speaks HTTP/2, and for TLS."""
 MIN_PING_INTERVAL_MS = 5000
 CONNECTION_AGE_MS = 300_000
 CONNECTION_GRACE_MS = 30_000
@@ -53,7 +54,7 @@ class GrpcDoor:
         door = settings.grpc
         self._receiver = receiver
         self._tokens = Tokens(door.bearer_tokens)
-        self._reading = asyncio.Semaphore(MAX_READING)
+        self._turns = Turns()
         self._read_within_s = float(settings.idle_timeout)
         self._max_request = int(settings.max_request)
         self._tls = door.tls
@@ -168,7 +169,7 @@ class GrpcDoor:
         metadata = dict(context.invocation_metadata() or ())
         self._tokens.check(str(metadata.get("authorization", "")).encode())
         try:
-            async with asyncio.timeout(self._read_within_s), self._reading:
+            async with self._turns.turn(context.peer(), self._read_within_s):
                 body: Any = await context.read()
         except TimeoutError:
             raise Unavailable(
@@ -220,5 +221,6 @@ def _options(max_request: int) -> list[tuple[str, int]]:
         ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
         ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
         ("grpc.max_concurrent_streams", MAX_STREAMS),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         ("grpc.so_reuseport", 0),
     ]

@@ -39,6 +39,10 @@ class Door(Protocol):
     service: Service
     idle_timeout: float
 
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many connections that not even a refusal is said."""
+
     def entered(self, connection: "Connection") -> bool:
         """A new connection; False if there are too many."""
 
@@ -94,6 +98,9 @@ class Connection(asyncio.Protocol):
         self._allow(self._door.idle_timeout)
         self._watch()
         if not self._door.entered(self):
+            if self._door.crowded:
+                self._transport.abort()
+                return
             self._refuse(
                 Unavailable("too many connections; repeat the request later", self._receiver.retry_after)
             )
@@ -122,6 +129,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not read its answers: take no further request of it."""
         self._write_paused = True
+        self._allow(self._door.idle_timeout)
 
     def resume_writing(self) -> None:
         """The client reads again."""
@@ -316,6 +324,8 @@ class Connection(asyncio.Protocol):
 
     def _close(self, linger: bool = False) -> None:
         self._closing = self._deaf = True
+        self._allow(LINGER_S)
+        self._watch()
         if not linger or self._transport.is_closing():
             self._transport.close()
             return
@@ -323,8 +333,6 @@ class Connection(asyncio.Protocol):
             with suppress(OSError):  # the client may be gone
                 self._transport.write_eof()
         self._transport.resume_reading()
-        self._allow(LINGER_S)
-        self._watch()
 
     def _allow(self, seconds: float) -> None:
         self._deadline = self._loop.time() + seconds
@@ -342,7 +350,7 @@ class Connection(asyncio.Protocol):
     def _expire(self) -> None:
         """Nothing came in time. A request that is half here is worth another try of its sender."""
         self._allow(LINGER_S)
-        if self._closing:
+        if self._closing or self._write_paused:
             self._transport.abort()
         elif self._head:
             self._refuse(

@@ -12,6 +12,8 @@ from otel_bridge.settings import Door, Endpoint, Receive
 
 BACKLOG = 512
 HANDSHAKE_S = 10.0
+REFUSED_AT_ONCE = 64
+"""So many connections over the limit are answered 503; any more are closed without a word."""
 
 
 class HttpDoor:
@@ -63,6 +65,11 @@ class HttpDoor:
     def connections(self) -> int:
         """Open connections, those that are being refused included."""
         return len(self._connections)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many connections that not even a refusal is said."""
+        return len(self._connections) > self._max_connections + REFUSED_AT_ONCE
 
     def entered(self, connection: Connection) -> bool:
         """A new connection; False if there are too many."""

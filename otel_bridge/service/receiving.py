@@ -5,6 +5,7 @@ needs (pydantic, YAML, click) would stay in memory for as long as the bridge run
 """
 
 import os
+import resource
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from otel_bridge.service.serve import serve
 from otel_bridge.service.worker import settings_from_wire, settings_to_wire
 from otel_bridge.settings import Settings
 from otel_bridge.telemetry.logs import configure_logging, log_uncaught
+
+MAX_DESCRIPTORS = 65536
 
 
 def become(settings: Settings) -> NoReturn:
@@ -53,11 +56,20 @@ def main() -> None:
         settings = settings_from_wire(stream)
     configure_logging(settings.log, Redactor.of(settings))
     log_uncaught()
+    _many_descriptors()
     try:
         uvloop.run(serve(settings, lambda endpoints: announce(endpoints, settings)))
     except BridgeError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from None
+
+
+def _many_descriptors() -> None:
+    """Connections over gRPC are not limited in number: leave them more than the usual 1024, and so our own files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def announce(endpoints: Endpoints, settings: Settings) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from otel_bridge.receive.grpc_door import MAX_READING
+from otel_bridge.receive.turns import MOST
 from otel_bridge.settings import Duration, Secret
 from tests.receive.serving import Served, local, receive, serving
 from tests.receive.test_conformance import TRACES, run_request
@@ -31,7 +31,7 @@ def impatient() -> Iterator[Served]:
 def test_senders_that_stall_are_told_to_come_again_and_hold_up_nobody_for_long(impatient: Served) -> None:
     release = threading.Event()
     with grpc.insecure_channel(impatient.grpc_address) as channel:
-        calls = [call(channel, stalled(release)) for _ in range(MAX_READING)]
+        calls = [call(channel, stalled(release)) for _ in range(MOST)]
         assert {one.exception().code() for one in calls} == {grpc.StatusCode.UNAVAILABLE}
         release.set()
         assert channel.unary_unary(TRACES)(run_request(), timeout=10) == b""
