@@ -2,7 +2,7 @@
 # make test     the tests that need nothing but Python
 # make check    format, lint, types, import contract, generated files
 # make package  the wheels, built and tried in an environment of their own
-# make e2e      the tests with the real Collector, Jaeger and Marquez (builds them once, outside the checkout)
+# make e2e      the tests with the real Collector, Jaeger, Kafka and Marquez (builds them once, outside the checkout)
 # make bench    writes docs/benchmarks.md
 
 PYTHON ?= python3
