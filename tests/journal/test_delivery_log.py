@@ -79,6 +79,29 @@ def test_one_that_comes_back_after_pruning_has_missed_events(deliveries):
     assert deliveries.join("a", 8).cursor == 9
 
 
+def test_skipped_events_stay_counted_when_they_are_pruned(deliveries):
+    deliveries.join("a", 1)
+    deliveries.settle([settled("a", seq, "skipped") for seq in (1, 2, 3)])
+    deliveries.prune(first_seq=3, forget_ns=0)
+    standing = deliveries.rewind("a", 0, first_seq=3)
+    assert (standing.cursor, standing.skipped, standing.delivered) == (2, 2, 0)
+
+
+def test_so_many_facets_are_told_apart(tmp_path, deliveries):
+    deliveries.join("a", 1)
+    deliveries.settle([Settled("a", seq, shed=(f"run.x{seq}", "job.sql")) for seq in range(1, 301)])
+    deliveries.close()
+    again = DeliveryLog.open(tmp_path)
+    again.join("a", 1)
+    again.settle([Settled("a", 301, shed=("run.y", "job.sql"))])
+    reader = DeliveryReader(tmp_path)
+    shed = reader.tallies("a", "shed")
+    assert (len(shed), shed["job.sql"], shed["run.x1"], sum(shed.values())) == (101, 301, 1, 602)
+    assert reader.tallies("b", "shed") == {}
+    reader.close()
+    again.close()
+
+
 def test_wishes_are_seen_in_order_and_answered(tmp_path, deliveries):
     first = ask(tmp_path, "delivery", "rewind", "a", {"after": 4})
     ask(tmp_path, "delivery", "drop_dead", "a", {"seqs": [1]})
@@ -96,7 +119,8 @@ def test_wishes_are_seen_in_order_and_answered(tmp_path, deliveries):
 
 names = st.sampled_from(["a", "b"])
 seqs = st.integers(1, EVENTS)
-settlements = st.lists(st.tuples(names, seqs, st.booleans()), max_size=8)
+states = st.sampled_from(["delivered", "skipped", "dead"])
+settlements = st.lists(st.tuples(names, seqs, states), max_size=8)
 operations = st.one_of(
     st.tuples(st.just("settle"), settlements),
     st.tuples(st.just("rewind"), st.tuples(names, st.integers(0, EVENTS))),
@@ -107,7 +131,7 @@ operations = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(operations, max_size=12))
-def test_events_are_delivered_dead_or_waiting_whatever_happens(script):
+def test_events_are_delivered_skipped_dead_or_waiting_whatever_happens(script):
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         events = EventLog.open(directory, Journal())
@@ -118,10 +142,11 @@ def test_events_are_delivered_dead_or_waiting_whatever_happens(script):
             log.join(destination, 1)
         for operation, values in script:
             if operation == "settle":
-                log.settle([Settled(d, seq, letter(d, seq) if dead else None) for d, seq, dead in values])
-                for destination, seq, dead in values:
+                log.settle([settled(*value) for value in values])
+                for destination, seq, state in values:
                     before = model[destination].get(seq)
-                    model[destination][seq] = "delivered" if before == "delivered" or not dead else "dead"
+                    if before in {None, "dead"} or state == "delivered":
+                        model[destination][seq] = state
             elif operation == "rewind":
                 destination, after = values
                 log.rewind(destination, after, 1)
@@ -136,14 +161,31 @@ def test_events_are_delivered_dead_or_waiting_whatever_happens(script):
         events.close()
 
 
+def settled(destination, seq, state):
+    """Skipped for one of two reasons; delivered without a facet if the number is odd."""
+    if state == "dead":
+        return Settled(destination, seq, letter(destination, seq))
+    if state == "skipped":
+        return Settled(destination, seq, skipped=("rare", "common")[seq % 2])
+    return Settled(destination, seq, shed=("job.sql",) if seq % 2 else ())
+
+
 def check(directory, log, model):
     found = sums(directory).destinations
-    for destination, settled in model.items():
+    for destination, known in model.items():
         one = found[destination]
-        states = list(settled.values())
-        assert (one.delivered, one.dead) == (states.count("delivered"), states.count("dead"))
-        assert one.events == EVENTS == one.delivered + one.dead + one.missed + one.waiting
+        found_states = list(known.values())
+        counts = [found_states.count(state) for state in ("delivered", "skipped", "dead")]
+        assert [one.delivered, one.skipped, one.dead] == counts
+        assert one.events == EVENTS == one.delivered + one.skipped + one.dead + one.missed + one.waiting
         assert sum(one.dead_reasons.values()) == one.dead
+        reasons = {"rare": 0, "common": 0} | one.skipped_reasons
+        assert reasons == {
+            name: sum(state == "skipped" and seq % 2 == odd for seq, state in known.items())
+            for odd, name in enumerate(("rare", "common"))
+        }
+        delivered_odd = sum(state == "delivered" and seq % 2 for seq, state in known.items())
+        assert one.shed.get("job.sql", 0) >= delivered_odd
         assert (one.waiting_age_s is None) == (one.waiting == 0)
         standing = log.join(destination, 1)
-        assert set(range(1, standing.cursor + 1)) | standing.ahead == set(settled)
+        assert set(range(1, standing.cursor + 1)) | standing.ahead == set(known)

@@ -301,11 +301,12 @@ def parent_path(facet: Members, known_path: str | None) -> str:
     Without knowledge of the parent itself it is at most one level below its root: right for three levels,
     and for names that are full already.
     """
-    name = text_of(opened(facet, "job"), "name")
-    root = opened(facet, "root")
-    above = text_of(opened(root, "job"), "name")
-    if known_path is not None or not above or _run_id(root) == _run_id(facet):
-        return known_path or name
+    if known_path is not None:
+        return known_path
+    job, root = opened(facet, "job"), opened(facet, "root")
+    name, above = text_of(job, "name"), text_of(opened(root, "job"), "name")
+    if not above or _is(root, "run", facet, ("runId",)) or _is(root, "job", facet, ("namespace", "name")):
+        return name
     return joined(above, name)
 
 
@@ -327,8 +328,9 @@ def producer_name(producer: str) -> str:
     return next((part for part in reversed(path) if not _VERSION.fullmatch(part)), host)
 
 
-def _run_id(node: Members) -> str:
-    return text_of(opened(node, "run"), "runId")
+def _is(one: Members, what: str, other: Members, keys: tuple[str, ...]) -> bool:
+    first, second = opened(one, what), opened(other, what)
+    return all(text_of(first, key) == text_of(second, key) for key in keys)
 
 
 def _parent_renamed(draft: Draft, known_path: str | None) -> str:
