@@ -1,4 +1,7 @@
-"""The answer to OpenLineage's `POST /lineage/batch`: which events failed, and whether to send them again."""
+"""The answer to OpenLineage's `POST /lineage/batch`: which events failed, and whether to send them again.
+
+The specification writes `failed_events`, OpenMetadata `failedEvents`.
+"""
 
 import msgspec
 
@@ -9,7 +12,7 @@ LIMIT = 128 * 1024
 
 
 class _Summary(msgspec.Struct, frozen=True):
-    failed: int = 0
+    failed: int | None = None
 
 
 class _Failed(msgspec.Struct, frozen=True):
@@ -22,6 +25,17 @@ class _Answer(msgspec.Struct, frozen=True):
     status: str = "success"
     summary: _Summary = _Summary()
     failed_events: tuple[_Failed, ...] = ()
+    failedEvents: tuple[_Failed, ...] = ()  # noqa: N815 - the name in the answer
+
+    @property
+    def tells(self) -> bool:
+        """Whether it says how many failed. OpenMetadata's events can be partly successful, and none failed."""
+        return self.status == "success" or bool(self.failed) or self.summary.failed is not None
+
+    @property
+    def failed(self) -> dict[int, _Failed]:
+        """By their place in the batch."""
+        return {item.index: item for item in (*self.failed_events, *self.failedEvents)}
 
 
 def outcomes(body: bytes, sent: int) -> list[Outcome] | None:
@@ -36,9 +50,9 @@ def outcomes(body: bytes, sent: int) -> list[Outcome] | None:
         return None
     except msgspec.DecodeError:  # no JSON: the status has to do, unless the rest was cut off
         return None if len(body) >= LIMIT else [DELIVERED] * sent
-    failed = {item.index: item for item in answer.failed_events}
-    known = answer.status != "partial_success" or failed
-    if not known or len(failed) < answer.summary.failed or not all(0 <= index < sent for index in failed):
+    failed = answer.failed
+    complete = len(failed) >= (answer.summary.failed or 0) and all(0 <= index < sent for index in failed)
+    if not (answer.tells and complete):
         return None
     return [_outcome(failed[i]) if i in failed else DELIVERED for i in range(sent)]
 

@@ -29,7 +29,8 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class KafkaProducer:
-    """Runs from when it is made until `close`. `said` is the client's last trouble, "" since a message got through.
+    """Runs from when it is made until `close`. `said` is the client's last trouble, "" since a message got through;
+    a `broken` one sends nothing any more.
 
     Raises:
         KafkaTrouble: librdkafka does not take the properties, or can't read a file that they name.
@@ -39,6 +40,7 @@ class KafkaProducer:
         from confluent_kafka import KafkaException, Producer
 
         self.said = ""
+        self.broken = False
         self._topic = topic
         self._loop = asyncio.get_running_loop()
         self._reported: list[Report] = []
@@ -81,13 +83,20 @@ class KafkaProducer:
     def _serve(self) -> None:
         client = self.client
         while not self._closing:
-            client.poll(POLL_S)
-            self._hand_over()
+            self._poll(client, POLL_S)
         client.purge(blocking=False)
-        client.poll(0)
-        self._hand_over()
+        self._poll(client, 0)
         del client, self.client  # ends the client, which may take as long as a look-up of a host name
         self._in_loop(self._ended.set)
+
+    def _poll(self, client: Any, within_s: float) -> None:
+        """A fatal error comes as an exception, and not to `error_cb`."""
+        try:
+            client.poll(within_s)
+        except Exception as error:  # noqa: BLE001 - without this thread nobody would hear of anything
+            self.broken = True
+            self.said = error.args[0].str() if hasattr(error.args[0], "str") else str(error)
+        self._hand_over()
 
     def _hand_over(self) -> None:
         if self._reported:

@@ -1,11 +1,8 @@
 """A Kafka cluster inside librdkafka (rdkafka_mock.h), with the troubles that it can make; and a reader of topics."""
 
 import ctypes
-import os
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,7 @@ import confluent_kafka
 from confluent_kafka import Consumer, Producer
 
 PRODUCE = 0
-OBJECT_HEAD = object.__basicsize__
+INIT_PRODUCER_ID = 22
 
 
 def _library() -> ctypes.CDLL:
@@ -30,10 +27,8 @@ FUNCTIONS = {
     "rd_kafka_handle_mock_cluster": (POINTER, POINTER),
     "rd_kafka_mock_cluster_bootstraps": (TEXT, POINTER),
     "rd_kafka_mock_topic_create": (NUMBER, POINTER, TEXT, NUMBER, NUMBER),
-    "rd_kafka_mock_topic_set_error": (None, POINTER, TEXT, NUMBER),
     "rd_kafka_mock_broker_set_down": (NUMBER, POINTER, ctypes.c_int32),
     "rd_kafka_mock_broker_set_up": (NUMBER, POINTER, ctypes.c_int32),
-    "rd_kafka_mock_broker_set_rtt": (NUMBER, POINTER, ctypes.c_int32, NUMBER),
     "rd_kafka_mock_partition_set_leader": (NUMBER, POINTER, TEXT, ctypes.c_int32, ctypes.c_int32),
     "rd_kafka_mock_push_request_errors_array": (
         None, POINTER, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(NUMBER),
@@ -45,88 +40,67 @@ for _name, (_returns, *_takes) in FUNCTIONS.items():
 
 
 def handle(client: Any) -> int:
-    """The `rd_kafka_t` of a client, the first field of its object."""
-    found = ctypes.c_void_p.from_address(id(client) + OBJECT_HEAD).value
+    """The `rd_kafka_t` of a client: the first field of its object."""
+    found = ctypes.c_void_p.from_address(id(client) + object.__basicsize__).value
     assert found
-    assert RDKAFKA.rd_kafka_name(found).startswith(b"rdkafka#") or b"#" in RDKAFKA.rd_kafka_name(found)
+    assert b"#producer-" in RDKAFKA.rd_kafka_name(found)
     return found
 
 
 class MockKafka:
+    """Brokers in threads of this process; they are gone with this object."""
+
     def __init__(self, brokers: int = 3) -> None:
-        self._owner = Producer(
-            {"bootstrap.servers": "unused", "test.mock.num.brokers": brokers, "log_level": 0}
-        )
+        settings = {"bootstrap.servers": "unused", "test.mock.num.brokers": brokers, "log_level": 0}
+        self._owner = Producer(settings)
         self._cluster = RDKAFKA.rd_kafka_handle_mock_cluster(handle(self._owner))
-        self.numbers = range(1, brokers + 1)
+        self._numbers = range(1, brokers + 1)
         self.brokers = RDKAFKA.rd_kafka_mock_cluster_bootstraps(self._cluster).decode().split(",")
 
     def topic(self, name: str, partitions: int = 6) -> str:
-        assert (
-            RDKAFKA.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, len(self.numbers))
-            == 0
-        )
+        replicas = len(self._numbers)
+        assert RDKAFKA.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, replicas) == 0
         return name
 
-    def down(self) -> None:
-        for number in self.numbers:
+    def down(self, *brokers: int) -> None:
+        for number in brokers or self._numbers:
             RDKAFKA.rd_kafka_mock_broker_set_down(self._cluster, number)
 
-    def up(self) -> None:
-        for number in self.numbers:
+    def up(self, *brokers: int) -> None:
+        for number in brokers or self._numbers:
             RDKAFKA.rd_kafka_mock_broker_set_up(self._cluster, number)
 
-    def broker(self, number: int, up: bool) -> None:
-        change = RDKAFKA.rd_kafka_mock_broker_set_up if up else RDKAFKA.rd_kafka_mock_broker_set_down
-        change(self._cluster, number)
-
-    def slow(self, milliseconds: int) -> None:
-        for number in self.numbers:
-            RDKAFKA.rd_kafka_mock_broker_set_rtt(self._cluster, number, milliseconds)
-
     def lead(self, topic: str, partition: int, broker: int) -> None:
+        """Move a partition."""
         RDKAFKA.rd_kafka_mock_partition_set_leader(self._cluster, topic.encode(), partition, broker)
 
-    def fail_produce(self, *codes: int) -> None:
-        """The next produce requests are answered with these errors."""
-        errors = (ctypes.c_int * len(codes))(*codes)
-        RDKAFKA.rd_kafka_mock_push_request_errors_array(self._cluster, PRODUCE, len(codes), errors)
+    def fail(self, request: int, *codes: int) -> None:
+        """Answer the next requests of a kind with these errors."""
+        errors = (NUMBER * len(codes))(*codes)
+        RDKAFKA.rd_kafka_mock_push_request_errors_array(self._cluster, request, len(codes), errors)
 
-    def read(self, topic: str, count: int, within_s: float = 20.0) -> list[Any]:
-        """Messages of all partitions: at least `count`, and what follows them at once."""
-        return read({"bootstrap.servers": ",".join(self.brokers)}, topic, count, within_s)
+    def read(self, topic: str, count: int) -> list[Any]:
+        return read({"bootstrap.servers": ",".join(self.brokers)}, topic, count)
 
 
 def read(properties: dict[str, Any], topic: str, count: int, within_s: float = 20.0) -> list[Any]:
-    consumer = Consumer(
-        properties | {"group.id": str(uuid.uuid4()), "auto.offset.reset": "earliest", "log_level": 0}
-    )
-    consumer.subscribe([topic])
+    """Messages of all partitions: at least `count`, and what is there besides."""
+    consumer = Consumer(properties | {"group.id": str(uuid.uuid4()), "log_level": 0, "fetch.wait.max.ms": 20})
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    places = [confluent_kafka.TopicPartition(topic, number, 0) for number in partitions]
     found: list[Any] = []
     end = time.monotonic() + within_s
     try:
-        while len(found) < count or (time.monotonic() < end and found[-1] is not None):
+        there = sum(consumer.get_watermark_offsets(place, timeout=10)[1] for place in places)
+        consumer.assign(places)
+        while len(found) < max(there, count):
+            found += [message for message in consumer.consume(1000, 0.05) if not message.error()]
             assert time.monotonic() < end, f"{len(found)} of {count} messages came"
-            message = consumer.poll(0.2)
-            if message is None and len(found) >= count:
-                return found
-            if message is not None and not message.error():
-                found.append(message)
     finally:
         consumer.close()
     return found
 
 
-@contextmanager
-def mock_kafka(brokers: int = 3) -> Iterator[MockKafka]:
-    made = MockKafka(brokers)
-    yield made
-    del made
-
-
-def fatal(producer: Any, code: int, reason: str) -> None:
+def break_for_good(producer: Any, code: int, reason: str) -> None:
     """What an idempotent producer does when the brokers say that its sequence is broken."""
     assert RDKAFKA.rd_kafka_test_fatal_error(handle(producer), code, reason.encode()) == 0
-
-
-assert os.name == "posix"

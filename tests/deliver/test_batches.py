@@ -147,6 +147,19 @@ def test_one_event_that_is_refused_spoils_no_other(log: Log, sink: Sink, status:
     assert (letter.status, letter.answer, letter.seq) == (status, "bad run", 8)
 
 
+def test_a_refusal_that_names_every_event_needs_no_halves(log: Log, sink: Sink) -> None:
+    def behaviour(request: Request) -> Answer:
+        failed = [{"index": i, "reason": f"bad {i}"} for i in range(len(runs_of(request)))]
+        return Answer(400, json.dumps({"status": "failure", "failedEvents": failed}).encode())
+
+    sink.behave(behaviour)
+    log.add([event(run_id(n)) for n in range(3)])
+    with Delivering(log, batched(sink)):
+        wait(lambda: log.standing("http").dead == 3)
+    assert len(sink.requests) == 1
+    assert [letter.reason for letter in log.letters("http")] == ["bad 0", "bad 1", "bad 2"]
+
+
 @pytest.mark.parametrize("trouble", [Answer(500), Trouble.RESET])
 def test_an_event_that_fails_each_batch_holds_only_itself(
     log: Log, sink: Sink, trouble: Answer | Trouble
@@ -237,6 +250,8 @@ FAILED = {"status": "partial_success", "summary": {"received": 2, "successful": 
             FAILED | {"failed_events": [{"index": 1, "reason": "c", "retriable": True}]},
             [DELIVERED, Retry("c")],
         ),
+        (FAILED | {"failedEvents": [{"index": 0, "reason": "d"}]}, [Rejected("d"), DELIVERED]),
+        ({"status": "partial_success", "summary": {"failed": 0}}, [DELIVERED, DELIVERED]),
         (FAILED | {"failed_events": [{"index": 2}]}, None),
         (FAILED | {"failed_events": [{"index": -1}]}, None),
         (FAILED | {"failed_events": [{"reason": "x"}]}, None),

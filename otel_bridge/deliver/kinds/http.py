@@ -307,7 +307,8 @@ def _of_batch(answer: Answer, sent: int) -> Sequence[Outcome] | Halve:
     if sent > 1 and status == TOO_LARGE:
         return Halve.TOO_LARGE
     if sent > 1 and status in IN_DOUBT:
-        return Halve.IN_DOUBT
+        found = batch_answer.outcomes(answer.body, sent) or [DELIVERED]
+        return Halve.IN_DOUBT if DELIVERED in found else found
     return [outcome(answer, time.time())] * sent
 
 

@@ -76,6 +76,7 @@ class KafkaSender:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._key = KEYS[options.key]
+        self._check_s = min(CHECK_S, options.timeout)
         self._producer: KafkaProducer | None = None
         self._lone: KafkaProducer | None = None
         self._check: asyncio.Task[bool] | None = None
@@ -86,7 +87,7 @@ class KafkaSender:
         producer = self._producer = self._producer or KafkaProducer(
             _properties(self._options), self._options.topic
         )
-        await call(check_topics, producer.client, [self._options.topic], CHECK_S, lambda: producer.said)
+        await call(check_topics, producer.client, [self._options.topic], self._check_s, lambda: producer.said)
 
     async def send(self, body: bytes, event: Event) -> Outcome:
         """Send one message and wait for its report."""
@@ -114,7 +115,7 @@ class KafkaSender:
     async def _outcome(self, error: Any, producer: KafkaProducer, size: int) -> Outcome:
         codes, topic, text = _codes(), self._options.topic, error.str()
         code = error.code()
-        if error.fatal() or code in codes.fatal:
+        if producer.broken or error.fatal() or code in codes.fatal:
             said = producer.said
             self._replace(producer)
             return Retry(f"{said or text}; going on with a new producer", whole=True)
@@ -160,7 +161,7 @@ class KafkaSender:
 
     async def _answers(self, producer: KafkaProducer) -> bool:
         try:
-            await call(check_topics, producer.client, [self._options.topic], CHECK_S)
+            await call(check_topics, producer.client, [self._options.topic], self._check_s)
         except Exception:  # noqa: BLE001 - also when the producer was closed meanwhile
             return False
         return True
