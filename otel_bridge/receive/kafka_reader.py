@@ -34,8 +34,8 @@ DEFAULTS: Mapping[str, Any] = {
     "queued.max.messages.kbytes": 16 * 1024,
     "fetch.max.bytes": 16 * 1024**2,
 }
-LOST_CONNECTION = {-195, -193, -187}
-"""_TRANSPORT, _RESOLVE, _ALL_BROKERS_DOWN: one connection or all of them; brokers close idle ones, too."""
+CHECKED = frozenset({-195, -193, -187, 3})
+"""_TRANSPORT, _RESOLVE, _ALL_BROKERS_DOWN, UNKNOWN_TOPIC_OR_PART: a check tells more, or that it is nothing."""
 FORCED: Mapping[str, Any] = {"enable.auto.commit": False, "enable.auto.offset.store": False}
 """An offset is ours to commit, once its message is durable."""
 
@@ -229,8 +229,9 @@ class Reader:
         for topic, partition in self._positions.partitions():
             known = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
             reached = self._positions.reached((topic, partition))
-            if known and known[1] >= 0 and reached >= 0:
-                behind.append(max(known[1] - reached, 0))
+            if not known or known[1] < 0 or (reached < 0 and self._paused):
+                continue
+            behind.append(max(known[1] - reached, 0) if reached >= 0 else 0)  # the first fetch found nothing
         return sum(behind) if behind else None
 
     def _check(self) -> None:
@@ -246,7 +247,7 @@ class Reader:
     def _failed(self, error: Any) -> None:
         """An error of librdkafka, which goes on trying by itself; the next check tells whether it is over."""
         self._checked, self._said = False, error.str()
-        if error.code() in LOST_CONNECTION:
+        if error.code() in CHECKED:
             return
         self._due["check"] = time.monotonic()
         self._say(f"{error.str()}; it is tried again. Check topics, group, tls and sasl")

@@ -128,7 +128,6 @@ class Source:
             durable = True
             self._messages += 1
         finally:
-            self._held_up.pop(message.ticket, None)
             self._positions.finish(message.ticket, durable)
 
     async def _settle(self, message: Message) -> None:
@@ -179,10 +178,14 @@ class Source:
                 done = await attempt()
             except Unavailable as trouble:
                 self._held_up[message.ticket] = str(trouble)
-                await asyncio.sleep(delay_s)
-                delay_s = min(2 * delay_s, AGAIN_MOST_S)
+            except Exception as error:
+                log.exception("kafka_message_failed", source=self._source.name, offset=message.offset)
+                self._held_up[message.ticket] = f"a message fails ({error!r}); the log has the details"
             else:
+                self._held_up.pop(message.ticket, None)
                 return done
+            await asyncio.sleep(delay_s)
+            delay_s = min(2 * delay_s, AGAIN_MOST_S)
 
     async def _bury(self, message: Message, verdict: _Verdict) -> None:
         tally = Tally(1, 0, {verdict.label: 1}) if verdict.label else Tally(0)
@@ -217,10 +220,10 @@ class Sources:
         """Of each."""
         return [source.state for source in self._sources]
 
-    @property
-    def trouble(self) -> str:
-        """What is wrong with them; "" if nothing is."""
-        return "; ".join(f"{one.name}: {one.trouble}" for one in self.states if one.trouble)
+    def trouble(self, besides: str) -> str:
+        """What is wrong with them, besides the journal's own trouble; "" if nothing is."""
+        found = [one for one in self.states if one.trouble and one.trouble != besides]
+        return "; ".join(f"{one.name}: {one.trouble}" for one in found)
 
     def start(self) -> None:
         """Begin to read; brokers that can't be reached are waited for."""

@@ -105,7 +105,7 @@ async def _watch(
     pruned = time.monotonic()
     while not stop.is_set():
         refusing = journal.trouble
-        reason = "; ".join(filter(None, (refusing, *(child.trouble for child in children), sources.trouble)))
+        reason = "; ".join(filter(None, (refusing, *(child.trouble for child in children), sources.trouble(refusing))))
         said = {"accepting": not refusing, "reason": reason, "intake": intake.address}
         for child in children:
             child.tell(said | {"sources": msgspec.to_builtins(sources.states)})

@@ -5,7 +5,15 @@ import time
 
 import pytest
 
-from otel_bridge.journal import AcceptedLog, AcceptedReader, GroupCommit, PoisonReader, ask, known_sources, outcome
+from otel_bridge.journal import (
+    AcceptedLog,
+    AcceptedReader,
+    GroupCommit,
+    PoisonReader,
+    ask,
+    known_sources,
+    outcome,
+)
 from otel_bridge.journal.poison import Bounds
 from otel_bridge.model import Accepted, Kind, Poison, Tally, Unavailable
 from otel_bridge.settings import Journal
@@ -15,7 +23,16 @@ UNREADABLE = Tally(1, 0, {"unreadable_message": 1})
 
 def message(offset, payload=b"junk", source="kafka"):
     return Poison(
-        source, "spans", 2, offset, "traces", "otlp_proto", "it is junk", 1_790_000_000_000_000_000, None, payload
+        source,
+        "spans",
+        2,
+        offset,
+        "traces",
+        "otlp_proto",
+        "it is junk",
+        1_790_000_000_000_000_000,
+        None,
+        payload,
     )
 
 
@@ -26,8 +43,19 @@ def kept(directory):
 def test_a_message_is_kept_as_it_came(accepted, tmp_path):
     accepted.bury(message(7, b"\xff\x00"), UNREADABLE)
     (found,) = PoisonReader(tmp_path).messages("kafka")
-    assert (found.seq, found.payload, found.key, found.offset, found.partition) == (1, b"\xff\x00", None, 7, 2)
-    assert (found.source, found.topic, found.content, found.encoding) == ("kafka", "spans", "traces", "otlp_proto")
+    assert (found.seq, found.payload, found.key, found.offset, found.partition) == (
+        1,
+        b"\xff\x00",
+        None,
+        7,
+        2,
+    )
+    assert (found.source, found.topic, found.content, found.encoding) == (
+        "kafka",
+        "spans",
+        "traces",
+        "otlp_proto",
+    )
     assert found.reason == "it is junk"
     assert PoisonReader(tmp_path).messages("other") == []
     assert known_sources(tmp_path) == {"kafka": 1}
@@ -48,7 +76,11 @@ def test_the_oldest_make_room(accepted, tmp_path, bounds, left):
         accepted.bury(message(offset, b"x" * 10), UNREADABLE, bounds)
     assert [offset for _, offset in kept(tmp_path)] == left
     counters = AcceptedReader(tmp_path).counters()
-    assert (counters["received"], counters["poison_rows"], counters["poison_bytes"]) == (10, len(left), 10 * len(left))
+    assert (counters["received"], counters["poison_rows"], counters["poison_bytes"]) == (
+        10,
+        len(left),
+        10 * len(left),
+    )
 
 
 def test_the_newest_stays_whatever_its_size(accepted, tmp_path):
@@ -72,7 +104,12 @@ def test_what_was_taken_or_given_up_is_forgotten_and_stays_counted(accepted, tmp
 def test_wishes_are_open_until_finished(accepted, tmp_path):
     wish = ask(tmp_path, "accepted", "retry_poison", "kafka", {"seqs": [4]})
     (found,) = PoisonReader(tmp_path).wishes()
-    assert (found.id, found.command, found.target, found.argument) == (wish, "retry_poison", "kafka", {"seqs": [4]})
+    assert (found.id, found.command, found.target, found.argument) == (
+        wish,
+        "retry_poison",
+        "kafka",
+        {"seqs": [4]},
+    )
     assert outcome(tmp_path, "accepted", wish) is None
     accepted.finish(wish, "done", 0)
     assert outcome(tmp_path, "accepted", wish) == "done"

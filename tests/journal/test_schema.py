@@ -112,7 +112,7 @@ def test_an_older_database_is_read_once_the_service_ran_on_it(tmp_path):
         "INSERT INTO accepted (key, kind, received_ns, payload) VALUES (x'01', 'span', 1, x'02')"
     )
     connection.close()
-    with pytest.raises(JournalError, match="has schema 1, .* start `otel-bridge serve` once"):
+    with pytest.raises(JournalError, match=r"has schema 1, .* start `otel-bridge serve` once"):
         AcceptedReader(tmp_path).last_seq()
     prepare(tmp_path)
     assert AcceptedReader(tmp_path).last_seq() == 1
