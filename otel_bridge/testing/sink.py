@@ -52,6 +52,7 @@ class Trouble(Enum):
 
     HANG = "the request is read and never answered"
     RESET = "the connection is reset after the request was read"
+    HALF = "the answer is cut off in its middle"
 
 
 Behaviour = Callable[[Request], Answer | Trouble | None]
@@ -75,8 +76,8 @@ class Exchange:
 class Sink:
     """An HTTP server in its own thread, on a free port of loopback.
 
-    `events` are those that were accepted, in the order of arrival. `answer`, `hang` and `reset` script the
-    next requests; `behave` decides for each request; `down` and `up` close and open the port.
+    `events` are those that were accepted, in the order of arrival. `answer`, `hang`, `reset` and `half` script
+    the next requests; `behave` decides for each request; `down` and `up` close and open the port.
 
     Args:
         tls: a server context (with CAs and `verify_mode` set for mutual TLS).
@@ -169,6 +170,10 @@ class Sink:
     def reset(self, times: int = 1) -> None:
         """Read the next `times` requests and reset their connections."""
         self._push([Trouble.RESET] * times)
+
+    def half(self, times: int = 1) -> None:
+        """Cut the answers to the next `times` requests off in their middle."""
+        self._push([Trouble.HALF] * times)
 
     def behave(self, behaviour: Behaviour | None) -> None:
         """Decide for each request that no script covers; None accepts all again."""
@@ -279,6 +284,9 @@ class _Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(result.delay_s, self._write, result)
         elif result is Trouble.RESET:
             self.abort()
+        elif result is Trouble.HALF:
+            self._transport.write(b"HTTP/1.1 201 Scripted\r\nContent-Le")
+            self._transport.close()
 
     def abort(self) -> None:
         if self._transport:

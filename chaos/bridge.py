@@ -1,0 +1,152 @@
+"""The bridge under chaos: started again when it was killed, with its disk and its clock in our hands."""
+
+import contextlib
+import os
+import random
+import resource
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from chaos.kills import in_commit, kill, processes
+from otel_bridge.model import BridgeError
+from otel_bridge.testing import BridgeProcess
+
+COMMIT_WITHIN_S = 4.0
+WRITERS = ("receive", "convert")
+CHILD_WITHIN_S = 15.0
+PARENT_WAIT_S = 15.0
+SETTINGS = {
+    "runs": {"parent_wait": f"{PARENT_WAIT_S:g}s"},
+    "receive": {"retry_after": "1s"},
+    "log": {"level": "info"},
+}
+SHIFTED = Path(__file__).parent / "clock"
+CHUNK = b"\0" * 65536
+
+
+class Clock:
+    """The wall clock of the bridge's processes, as Python reads it; the monotonic clock stays."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / "clock"
+        self.set(0)
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """What makes a process follow it."""
+        path = os.pathsep.join(filter(None, (str(SHIFTED), os.environ.get("PYTHONPATH", ""))))
+        return {"PYTHONPATH": path, "CHAOS_CLOCK": str(self._file)}
+
+    def set(self, seconds: int) -> None:
+        """From now on the clock differs so much from ours."""
+        part = self._file.with_suffix(".part")
+        part.write_text(str(seconds))
+        part.replace(self._file)
+
+
+class Victim:
+    """One bridge that is killed and comes back on its data directory.
+
+    `hits` counts kills by process and by what it was doing, `crashes` are the moments at which a receiving process
+    ended or began.
+    """
+
+    def __init__(
+        self, directory: Path, destinations: Sequence[Mapping[str, object]], seed: int, *,
+        clock: Clock | None = None, settings: Mapping[str, object] | None = None,
+    ) -> None:  # fmt: skip
+        env = dict(clock.env) if clock else {}
+        self.bridge = BridgeProcess(
+            directory, [dict(d) for d in destinations], SETTINGS | dict(settings or {}), env
+        )
+        self.killed: Counter[str] = Counter()
+        self.moments: Counter[str] = Counter()
+        self.crashes: list[float] = []
+        self._rng = random.Random(f"victim {seed}")
+
+    def start(self) -> None:
+        """Start it, also again."""
+        self.bridge.start()
+        self.crashes.append(time.monotonic())
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        return self.bridge.stop()
+
+    def health(self) -> dict[str, Any]:
+        """The body of `/health`; empty while the process that answers is being started again."""
+        try:
+            return self.bridge.health()
+        except (BridgeError, OSError, ValueError):
+            return {}
+
+    def strike(self, target: str, moment: str, nudge: Callable[[], None], *, back: bool = True) -> None:
+        """Kill one process, or `all` at once; what was killed is running again, or about to, at the end.
+
+        With `back` false a bridge stays down until `start`.
+        """
+        pid = self._pid(self._rng.choice(WRITERS) if target == "all" else target)
+        inside = in_commit(pid, COMMIT_WITHIN_S, nudge) if moment == "in a commit" else ""
+        if not inside:
+            time.sleep(self._rng.random() * 0.1)
+        doomed = list(processes(self.bridge).values()) if target == "all" else [pid]
+        for each in doomed:
+            kill(each)
+        self.killed[target] += 1
+        self.moments[inside or "at random"] += 1
+        if target in {"receive", "all"}:
+            self.crashes.append(time.monotonic())
+            self.bridge.kill()
+            if back:
+                self.start()
+
+    def limit(self, size: int) -> None:
+        """No process of it may make a file larger than this (RLIMIT_FSIZE); -1 lifts it."""
+        for pid in processes(self.bridge).values():
+            with contextlib.suppress(ProcessLookupError):
+                hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+
+    def _pid(self, role: str) -> int:
+        end = time.monotonic() + CHILD_WITHIN_S
+        while (pid := processes(self.bridge).get(role)) is None:
+            assert time.monotonic() < end, f"the {role} process did not come back:\n{self.bridge.log()}"
+            time.sleep(0.02)
+        return pid
+
+
+class Filler:
+    """A file that takes what a file system has left."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "filler"
+
+    def fill(self) -> None:
+        """Leave nothing."""
+        with self._file.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(CHUNK):
+                pass
+        with self._file.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(CHUNK[:512]):
+                pass
+
+    def free(self) -> None:
+        """Give it back."""
+        self._file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of its own at `folder`; OSError where that is not allowed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() != 0:
+        raise PermissionError("a small file system can be mounted by root only")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False)

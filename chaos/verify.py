@@ -1,0 +1,253 @@
+"""Whether what arrived is what was acknowledged: events against the plan and the ledger. Pure.
+
+Two views of a destination: what was *read* there, in the order of arrival, whatever became of the answer, for the
+order and for what must not exist; and what the bridge was *told* is there, for what must.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from chaos.far import Arrival
+from chaos.plan import NAMESPACE, Expected, Plan
+from chaos.sender import Line
+
+INVARIANTS = {
+    "refused": "no request was refused for good, wholly or in part",
+    "lost": "START and terminal event of every acknowledged run arrived at every destination",
+    "half": "a run whose acknowledgement nobody waited for is there with both its events, or not at all",
+    "order": "a run's terminal event is sent only after its START was taken",
+    "family": "a child's START is sent only after the START of the parent that it names was taken",
+    "second": "no run has two different STARTs, or two different terminal events",
+    "altered": "job, state, error message, datasets and parent are those that were sent",
+    "invented": "no event speaks of a run that was not sent, and none of a plain span",
+    "orphaned": "a run goes without its parent only if what connects them came too late",
+    "unequal": "all destinations hold the same bodies, byte for byte",
+}
+SHOWN = 5
+START = "START"
+LATE_MARGIN_S = 5.0
+
+Event = dict[str, Any]
+Key = tuple[str, str]
+
+
+class Findings(msgspec.Struct, kw_only=True):
+    """Violations by invariant, and figures."""
+
+    violations: dict[str, list[str]] = msgspec.field(default_factory=lambda: defaultdict(list))
+    acknowledged: int = 0
+    unanswered: int = 0
+    events: dict[str, int] = msgspec.field(default_factory=dict)
+    repeats: dict[str, int] = msgspec.field(default_factory=dict)
+    excused: int = 0
+
+    @property
+    def lost(self) -> int:
+        """How many events of acknowledged runs are missing, over all destinations."""
+        return len(self.violations.get("lost", ()))
+
+    def __str__(self) -> str:
+        lines = []
+        for name, found in self.violations.items():
+            lines += [f"{name}: {len(found)} times", *(f"  {one}" for one in found[:SHOWN])]
+        return "\n".join(lines) or "no violation"
+
+
+class Known(msgspec.Struct, frozen=True):
+    """The ledger, looked up: when a request was acknowledged, and when first anything was heard of it."""
+
+    acked: Mapping[int, float]
+    heard: Mapping[int, float]
+    refused: Sequence[str]
+
+    @classmethod
+    def of(cls, lines: Iterable[Line]) -> "Known":
+        """Read it."""
+        acked: dict[int, float] = {}
+        heard: dict[int, float] = {}
+        refused = []
+        for line in lines:
+            heard.setdefault(line.number, line.at)
+            if line.outcome == "acked":
+                acked[line.number] = line.at
+            elif line.outcome == "refused":
+                refused.append(f"request {line.number}: {line.answer}")
+        return cls(acked, heard, refused)
+
+    def owed(self, run: Expected) -> bool:
+        """Whether the span of this run was acknowledged."""
+        return any(number in self.acked for number in run.sendings)
+
+
+class Seen(msgspec.Struct):
+    """One destination's arrivals: where each event was first read and first taken, and its distinct bodies."""
+
+    name: str
+    read: dict[Key, int] = msgspec.field(default_factory=dict)
+    told: dict[Key, int] = msgspec.field(default_factory=dict)
+    bodies: dict[Key, dict[bytes, int]] = msgspec.field(default_factory=dict)
+    odd: list[str] = msgspec.field(default_factory=list)
+
+    def add(self, place: int, arrival: Arrival) -> None:
+        """Note one arrival."""
+        key = _key(arrival.body)
+        if key is None:
+            self.odd.append(f"{self.name}: no run event: {arrival.body[:120]!r}")
+            return
+        self.read.setdefault(key, place)
+        if arrival.told:
+            self.told.setdefault(key, place)
+        versions = self.bodies.setdefault(key, {})
+        versions[arrival.body] = versions.get(arrival.body, 0) + 1
+
+    @property
+    def repeats(self) -> int:
+        """How many arrivals were there before, byte for byte."""
+        return sum(count - 1 for versions in self.bodies.values() for count in versions.values())
+
+
+def verify(
+    plan: Plan, lines: Iterable[Line], arrived: Mapping[str, Iterable[Arrival]], *, parent_wait_s: float,
+    crashes: Sequence[float] = (),
+) -> Findings:  # fmt: skip
+    """Check every invariant. `crashes` are when receiving processes were killed or began (monotonic clock)."""
+    known, findings = Known.of(lines), Findings()
+    findings.violations["refused"] += known.refused
+    findings.acknowledged = sum(map(known.owed, plan.runs.values()))
+    findings.unanswered = len(plan.runs) - findings.acknowledged
+    views = [_seen(name, arrivals) for name, arrivals in arrived.items()]
+    for seen in views:
+        findings.events[seen.name] = len(seen.told)
+        findings.repeats[seen.name] = seen.repeats
+        findings.violations["invented"] += seen.odd
+        _present(plan, known, seen, findings)
+        _ordered(seen, findings)
+        _content(plan, seen, findings)
+        _connected(plan, known, seen, findings, parent_wait_s, crashes)
+    _equal(views, findings)
+    findings.violations = {name: found for name, found in findings.violations.items() if found}
+    return findings
+
+
+def missing(plan: Plan, lines: Iterable[Line], arrived: Mapping[str, Iterable[Arrival]]) -> int:
+    """How many events that are owed have not arrived yet."""
+    known, findings = Known.of(lines), Findings()
+    for name, arrivals in arrived.items():
+        _present(plan, known, _seen(name, arrivals), findings)
+    return sum(map(len, findings.violations.values()))
+
+
+def _seen(name: str, arrivals: Iterable[Arrival]) -> Seen:
+    seen = Seen(name)
+    for place, arrival in enumerate(arrivals):
+        seen.add(place, arrival)
+    return seen
+
+
+def _key(body: bytes) -> Key | None:
+    try:
+        event = json.loads(body)
+        return event["run"]["runId"], event["eventType"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _present(plan: Plan, known: Known, seen: Seen, findings: Findings) -> None:
+    for run in plan.runs.values():
+        absent = [kind for kind in (START, run.end) if (run.run_id, kind) not in seen.told]
+        if absent and known.owed(run):
+            findings.violations["lost"] += [
+                f"{seen.name}: {kind} of {run.job} ({run.run_id})" for kind in absent
+            ]
+        elif len(absent) == 1:
+            findings.violations["half"].append(f"{seen.name}: {run.job} without {absent[0]}")
+
+
+def _ordered(seen: Seen, findings: Findings) -> None:
+    for (run_id, kind), place in seen.read.items():
+        if kind != START and seen.told.get((run_id, START), place) >= place:
+            findings.violations["order"].append(f"{seen.name}: {kind} of {run_id} before its START")
+
+
+def _content(plan: Plan, seen: Seen, findings: Findings) -> None:
+    ends: Counter[str] = Counter()
+    for (run_id, kind), versions in seen.bodies.items():
+        run = plan.runs.get(run_id)
+        if run is None:
+            findings.violations["invented"].append(f"{seen.name}: {kind} of {run_id}, which was never sent")
+            continue
+        ends[run_id] += kind != START
+        if len(versions) > 1 or ends[run_id] > 1:
+            findings.violations["second"].append(
+                f"{seen.name}: {kind} of {run.job} in {len(versions)} versions"
+            )
+        for body in versions:
+            findings.violations["altered"] += [
+                f"{seen.name}: {kind} of {run.job}: {what}" for what in _differences(run, json.loads(body))
+            ]
+
+
+def _differences(run: Expected, event: Event) -> list[str]:
+    """What an event says that its span did not."""
+    found = []
+    kind, facets = event["eventType"], event["run"].get("facets", {})
+    if kind not in {START, run.end}:
+        found.append(f"type {kind}, not {run.end}")
+    if (event["job"]["namespace"], event["job"]["name"]) != (NAMESPACE, run.job):
+        found.append(f"job {event['job']['namespace']} {event['job']['name']}")
+    for side in ("inputs", "outputs"):
+        names = {dataset["name"] for dataset in event.get(side, ())}
+        if names != getattr(run, side):
+            found.append(f"{side} {sorted(names)}, not {sorted(getattr(run, side))}")
+    message = facets.get("errorMessage", {}).get("message", "")
+    if message != (run.error if kind == run.end else ""):
+        found.append(f"error message {message!r}")
+    parent = _parent(event)
+    if parent and parent != run.parent:
+        found.append(f"parent {parent}, not {run.parent or 'none'}")
+    return found
+
+
+def _parent(event: Event) -> str:
+    named: str = event["run"].get("facets", {}).get("parent", {}).get("run", {}).get("runId", "")
+    return named
+
+
+def _connected(
+    plan: Plan, known: Known, seen: Seen, findings: Findings, parent_wait_s: float, crashes: Sequence[float]
+) -> None:
+    for run in plan.runs.values():
+        key = (run.run_id, START)
+        if not run.parent or key not in seen.bodies:
+            continue
+        if not _parent(json.loads(next(iter(seen.bodies[key])))):
+            if run.carried or not _excused(run, known, parent_wait_s, crashes):
+                findings.violations["orphaned"].append(f"{seen.name}: {run.job} ({run.run_id})")
+            else:
+                findings.excused += 1
+        elif not run.carried and seen.told.get((run.parent, START), seen.read[key]) >= seen.read[key]:
+            findings.violations["family"].append(f"{seen.name}: {run.job} before its parent")
+
+
+def _excused(run: Expected, known: Known, parent_wait_s: float, crashes: Sequence[float]) -> bool:
+    """Whether the parent was not known in time, or a receiver died that had plain spans in memory (ADR 0003)."""
+    own = min((known.heard[n] for n in (*run.starts, *run.sendings) if n in known.heard), default=0.0)
+    above = [known.acked.get(number) for number in run.above]
+    times = [at for at in above if at is not None]
+    if len(times) < len(above) or max(times) > own + parent_wait_s - LATE_MARGIN_S:
+        return True
+    earliest, latest = min(own, *times) - LATE_MARGIN_S, max(own, *times) + LATE_MARGIN_S
+    return not run.direct and any(earliest <= at <= latest for at in crashes)
+
+
+def _equal(views: Sequence[Seen], findings: Findings) -> None:
+    for other in views[1:]:
+        for key in views[0].bodies.keys() | other.bodies.keys():
+            if views[0].bodies.get(key, {}).keys() != other.bodies.get(key, {}).keys():
+                findings.violations["unequal"].append(
+                    f"{other.name} and {views[0].name}: {key[1]} of {key[0]}"
+                )
