@@ -33,6 +33,7 @@ FUNCTIONS = {
     "rd_kafka_mock_push_request_errors_array": (
         None, POINTER, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(NUMBER),
     ),
+    "rd_kafka_mock_clear_request_errors": (None, POINTER, ctypes.c_int16),
     "rd_kafka_test_fatal_error": (NUMBER, POINTER, NUMBER, TEXT),
 }  # fmt: skip
 for _name, (_returns, *_takes) in FUNCTIONS.items():
@@ -48,7 +49,10 @@ def handle(client: Any) -> int:
 
 
 class MockKafka:
-    """Brokers in threads of this process; they are gone with this object."""
+    """Brokers in threads of this process; they are gone with this object. `name` is the latest topic."""
+
+    name = ""
+    harmed = False
 
     def __init__(self, brokers: int = 3) -> None:
         settings = {"bootstrap.servers": "unused", "test.mock.num.brokers": brokers, "log_level": 0}
@@ -60,9 +64,11 @@ class MockKafka:
     def topic(self, name: str, partitions: int = 6) -> str:
         replicas = len(self._numbers)
         assert RDKAFKA.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, replicas) == 0
+        self.name = name
         return name
 
     def down(self, *brokers: int) -> None:
+        self.harmed = True
         for number in brokers or self._numbers:
             RDKAFKA.rd_kafka_mock_broker_set_down(self._cluster, number)
 
@@ -70,17 +76,25 @@ class MockKafka:
         for number in brokers or self._numbers:
             RDKAFKA.rd_kafka_mock_broker_set_up(self._cluster, number)
 
-    def lead(self, topic: str, partition: int, broker: int) -> None:
+    def recover(self) -> None:
+        """No troubles. Each change may take the idle cluster a second."""
+        if self.harmed:
+            self.up()
+        for request in (PRODUCE, INIT_PRODUCER_ID):
+            RDKAFKA.rd_kafka_mock_clear_request_errors(self._cluster, request)
+        self.harmed = False
+
+    def lead(self, partition: int, broker: int) -> None:
         """Move a partition."""
-        RDKAFKA.rd_kafka_mock_partition_set_leader(self._cluster, topic.encode(), partition, broker)
+        RDKAFKA.rd_kafka_mock_partition_set_leader(self._cluster, self.name.encode(), partition, broker)
 
     def fail(self, request: int, *codes: int) -> None:
         """Answer the next requests of a kind with these errors."""
         errors = (NUMBER * len(codes))(*codes)
         RDKAFKA.rd_kafka_mock_push_request_errors_array(self._cluster, request, len(codes), errors)
 
-    def read(self, topic: str, count: int) -> list[Any]:
-        return read({"bootstrap.servers": ",".join(self.brokers)}, topic, count)
+    def read(self, count: int) -> list[Any]:
+        return read({"bootstrap.servers": ",".join(self.brokers)}, self.name, count)
 
 
 def read(properties: dict[str, Any], topic: str, count: int, within_s: float = 20.0) -> list[Any]:
