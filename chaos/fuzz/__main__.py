@@ -55,7 +55,9 @@ def main() -> int:
         keep("fuzz", section(state.outcome, campaign, state.seed, state.seconds, command))
         file.unlink(missing_ok=True)
     for finding in state.outcome.findings:
-        _say(f"{finding.door}, {finding.kind}, batch {finding.batch}: {finding.what}\n    {finding.request[:300]!r}")
+        _say(
+            f"{finding.door}, {finding.kind}, batch {finding.batch}: {finding.what}\n    {finding.request[:300]!r}"
+        )
     return 1 if state.outcome.findings else 0
 
 
@@ -87,9 +89,13 @@ def _in_process(outcome: Outcome, options: argparse.Namespace) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m chaos.fuzz", description="Hostile requests to every door of a bridge.")
+    parser = argparse.ArgumentParser(
+        prog="python -m chaos.fuzz", description="Hostile requests to every door of a bridge."
+    )
     parser.add_argument("--requests", type=int, default=1_000_000, help="hostile requests through the doors")
-    parser.add_argument("--in-process", type=int, help="inputs to the pure layers; default: a tenth of the requests")
+    parser.add_argument(
+        "--in-process", type=int, help="inputs to the pure layers; default: a tenth of the requests"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch", type=int, help="repeat this batch alone")
     parser.add_argument("--again", action="store_true", help="begin anew")

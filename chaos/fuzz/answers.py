@@ -53,7 +53,7 @@ def first_of(buffer: bytes, head_only: bool = False) -> tuple[Answer, int] | Non
     if version != "HTTP/1.1" or not status.isdigit():
         raise ValueError(f"no HTTP answer: {line[:60]!r}")
     headers = {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}
-    size = 0 if head_only or status == "100" else int(headers["content-length"])
+    size = 0 if head_only or status in {"100", "204"} else int(headers.get("content-length", 0))
     if len(buffer) < end + 4 + size:
         return None
     return Answer(int(status), headers, buffer[end + 4 : end + 4 + size]), end + 4 + size
@@ -93,7 +93,10 @@ def _of_success(body: bytes, signal: str, encoding: str) -> str:
         return ""
     if encoding == "json":
         partial = json.loads(body)["partialSuccess"]
-        rejected, message = int(next(v for k, v in partial.items() if k.startswith("rejected"))), partial["errorMessage"]
+        rejected, message = (
+            int(next(v for k, v in partial.items() if k.startswith("rejected"))),
+            partial["errorMessage"],
+        )
     else:
         said = _RESPONSES[signal].FromString(body).partial_success
         rejected = said.rejected_spans if signal == "traces" else said.rejected_log_records

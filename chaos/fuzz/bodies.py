@@ -19,22 +19,24 @@ class Body(NamedTuple):
 
 
 class Bodies:
-    """Source of bodies. `more` are further protobuf bodies of traces, for instance made by hypothesis."""
+    """Source of bodies. `more` are further protobuf bodies of traces, for instance made by hypothesis;
+    `lineage` is the share of valid OTLP that says nonsense."""
 
-    def __init__(self, more: Sequence[bytes] = ()) -> None:
+    def __init__(self, more: Sequence[bytes] = (), lineage: float = 0.25) -> None:
         self._seeds = seeds.load()
         self._more = more
+        self._lineage = lineage
 
     def any(self, chance: random.Random, encodings: Sequence[str] = ("protobuf", "json")) -> Body:
         """One body."""
         dice = chance.random()
-        if dice < 0.25:
+        if dice < self._lineage:
             signal, kind, content = lineage.request(chance)
             if chance.random() < 0.2:
                 name, content = protobuf.mutated(content, chance)
                 kind = f"{kind}, {name}"
             return Body(signal, "protobuf", content, kind)
-        if self._more and dice < 0.3:
+        if self._more and dice < self._lineage + 0.05:
             return Body("traces", "protobuf", chance.choice(self._more), "built by hypothesis")
         return self._mutated(chance, chance.choice(encodings))
 

@@ -14,7 +14,13 @@ texts = st.text(st.characters(codec="utf-8"), max_size=20)
 names = st.sampled_from(NAMES) | texts
 inner_names = st.sampled_from((*FACETS, *INNER, *KEYS)) | texts
 scalars = st.one_of(
-    texts, st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.binary(max_size=20), st.none(), st.uuids().map(str)
+    texts,
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(),
+    st.binary(max_size=20),
+    st.none(),
+    st.uuids().map(str),
 )
 values = st.recursive(
     scalars,
@@ -55,7 +61,13 @@ def built(number: int, count: int = 400) -> list[bytes]:
     found: list[bytes] = []
 
     @seed(number)
-    @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(requests())
     def collect(body: bytes) -> None:
         found.append(body)

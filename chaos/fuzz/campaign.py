@@ -7,13 +7,15 @@ the log has no error.
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
 from chaos.fuzz import watch
+from chaos.fuzz.api_traffic import ApiTraffic
 from chaos.fuzz.bodies import Bodies
 from chaos.fuzz.grpc_traffic import GrpcTraffic
 from chaos.fuzz.http_traffic import HttpTraffic
@@ -22,16 +24,17 @@ from chaos.fuzz.outcome import Finding, Outcome
 from otel_bridge.testing import BridgeProcess, Sink
 from otel_bridge.testing.sink import Request
 
-BATCH = 500
-SHARES = {"http": 380, "http broken": 30, "grpc": 75, "grpc broken": 15}
-"""Requests of a batch, by how they are sent."""
+BATCH = 1000
+SHARES = {"http": 780, "http broken": 60, "grpc": 50, "grpc broken": 10, "api": 40}
+GRPC_CONNECTIONS = 2
+"""Requests of a batch, by how they are sent; those to the gRPC door by each of its connections."""
 SETTLE_S = 900.0
 MORE_FILES = 8
 MORE_MIB = 96.0
 """How much a process may have grown since the first stage, in open files and in resident memory."""
 SETTINGS: dict[str, Any] = {
     "receive": {"max_request": "1MiB", "idle_timeout": "60s"},
-    "runs": {"parent_wait": "2s"},
+    "runs": {"parent_wait": "1s"},
     "log": {"format": "json"},
 }
 
@@ -47,13 +50,20 @@ class Stage(msgspec.Struct, frozen=True):
 class Campaign:
     """A bridge, a sink and what is sent. Use as a context manager."""
 
-    def __init__(self, directory: Path, seed: int, outcome: Outcome | None = None, more: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        seed: int,
+        outcome: Outcome | None = None,
+        more: Sequence[bytes] = (),
+        lineage: float = 0.1,
+    ) -> None:
         self.outcome = outcome or Outcome()
         self.ledger = Ledger()
         self.stages: list[Stage] = []
         self.peak: dict[str, float] = {}
         self._seed = seed
-        self._source = Bodies(more)
+        self._source = Bodies(more, lineage)
         self._sink = Sink()
         self._directory = directory
         self._began = time.monotonic()
@@ -67,11 +77,20 @@ class Campaign:
         self._log = watch.Log(self.bridge.log_file)
         self._first = watch.read(self.bridge.pid)
         ends = self.bridge.endpoints
-        self._http = HttpTraffic(ends.http, self._source, self.ledger, self.outcome)
-        self._grpc = GrpcTraffic(ends.grpc, self._source, self.ledger, self.outcome)
+        to = (self._source, self.ledger, self.outcome)
+        self._doors: list[HttpTraffic | GrpcTraffic] = [
+            HttpTraffic(ends.http, *to, whole=SHARES["http"], broken=SHARES["http broken"]),
+            ApiTraffic(ends.api, self.ledger, self.outcome, whole=SHARES["api"]),
+        ]
+        for _ in range(GRPC_CONNECTIONS):
+            self._doors.append(
+                GrpcTraffic(ends.grpc, *to, whole=SHARES["grpc"], broken=SHARES["grpc broken"])
+            )
+        self._threads = ThreadPoolExecutor(len(self._doors))
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._threads.shutdown()
         self._hang_up()
         self.bridge.stop()
         self._sink.stop()
@@ -83,28 +102,34 @@ class Campaign:
             self._send(number, chance)
             self.peak = watch.highest(self.peak, watch.read(self.bridge.pid).rss)
 
-    def settle(self) -> None:
+    def settle(self, quick: bool = False) -> None:
         """Wait until everything is converted and delivered, and check it all."""
         self._hang_up()
-        self._wait(lambda health: not self._open(health))
+        self._wait(0.25 if quick else 0.6)
         health = self.bridge.health()
         reading = watch.read(self.bridge.pid)
         self.stages.append(Stage(self.outcome.total, reading, time.monotonic() - self._began))
         self.outcome.neighbours += len(self.ledger)
         self.outcome.events = self.ledger.events
-        for what in (*self.ledger.complaints(), *sums(health), *self._processes(reading), *self._log.complaints()):
+        for what in (
+            *self.ledger.complaints(),
+            *sums(health),
+            *self._processes(reading),
+            *self._log.complaints(),
+        ):
             self.outcome.found(Finding(-1, "bridge", f"after {self.outcome.total} requests", what))
         self.ledger.forget()
 
     def _send(self, number: int, chance: random.Random) -> None:
-        self._http.whole(number, SHARES["http"], chance)
-        self._http.broken(number, SHARES["http broken"], chance)
-        self._grpc.whole(number, SHARES["grpc"], chance)
-        self._grpc.broken(number, SHARES["grpc broken"], chance)
+        senders = [
+            self._threads.submit(door.send, number, random.Random(chance.random())) for door in self._doors
+        ]
+        for sender in senders:
+            sender.result()
 
     def _hang_up(self) -> None:
-        self._http.close()
-        self._grpc.close()
+        for door in self._doors:
+            door.close()
 
     def _seen(self, request: Request) -> None:
         """Called under the sink's lock, before it remembers this request: it is to remember one at most."""
@@ -115,18 +140,20 @@ class Campaign:
         waiting = health["conversion"]["waiting"] or any(d["waiting"] for d in health["destinations"])
         return bool(waiting) or not health["accepting"]
 
-    def _wait(self, condition: Callable[[dict[str, Any]], bool]) -> None:
-        """Until it holds five times in a row: runs that wait for a parent are seen by their events only."""
+    def _wait(self, pause_s: float) -> None:
+        """Until nothing is open and no event came, five times in a row: waits for parents show by their events only."""
         end, times, events = time.monotonic() + SETTLE_S, 0, -1
         while times < 5 and time.monotonic() < end:
-            time.sleep(0.6)
-            still = self.ledger.events == events
-            times, events = times + 1 if still and condition(self.bridge.health()) else 0, self.ledger.events
+            time.sleep(pause_s)
+            still = self.ledger.events == events and not self._open(self.bridge.health())
+            times, events = times + 1 if still else 0, self.ledger.events
 
     def _processes(self, now: watch.Reading) -> list[str]:
         """Of this reading against the first one, and against that after the first stage."""
         warm = self.stages[0].reading
-        found = [] if now.pids == self._first.pids else [f"processes were {self._first.pids} and are {now.pids}"]
+        found = (
+            [] if now.pids == self._first.pids else [f"processes were {self._first.pids} and are {now.pids}"]
+        )
         for name in now.pids:
             if now.files[name] > warm.files.get(name, 0) + MORE_FILES:
                 found.append(f"{name} has {now.files[name]} open files, at first {warm.files.get(name)}")
@@ -138,14 +165,21 @@ class Campaign:
 def sums(health: dict[str, Any]) -> list[str]:
     """What in /health does not add up, or should not be there."""
     received, conversion = health["received"], health["conversion"]
-    parts = received["not_lineage"] + received["duplicate"] + sum(received["rejected"].values()) + received["accepted"]
+    parts = (
+        received["not_lineage"]
+        + received["duplicate"]
+        + sum(received["rejected"].values())
+        + received["accepted"]
+    )
     found = []
     if received["total"] != parts:
         found.append(f"received {received['total']} is not the sum of its parts, {parts}: {received}")
     if conversion["accepted"] != conversion["converted"] + conversion["failed"] + conversion["waiting"]:
         found.append(f"accepted is not the sum of its parts: {conversion}")
     if conversion["failed"] or conversion["waiting"]:
-        found.append(f"{conversion['failed']} conversions failed and {conversion['waiting']} wait: {conversion}")
+        found.append(
+            f"{conversion['failed']} conversions failed and {conversion['waiting']} wait: {conversion}"
+        )
     if health["assembly"].get("overdue_failed"):
         found.append(f"overdue runs failed: {health['assembly']}")
     for one in health["destinations"]:

@@ -18,7 +18,15 @@ PATHS = {
     "logs": f"{_PACKAGE}.logs.v1.LogsService/Export",
     "metrics": f"{_PACKAGE}.metrics.v1.MetricsService/Export",
 }
-ODD_PATHS = ("", "/", "//", f"{_PACKAGE}.trace.v1.TraceService/", f"{_PACKAGE}.trace.v1.TraceService/Import", "/x" * 900, "/\xff")
+ODD_PATHS = (
+    "",
+    "/",
+    "//",
+    f"{_PACKAGE}.trace.v1.TraceService/",
+    f"{_PACKAGE}.trace.v1.TraceService/Import",
+    "/x" * 900,
+    "/\xff",
+)
 MAX_MESSAGE = 40_000
 GZIP = (("grpc-encoding", "gzip"),)
 
@@ -119,7 +127,9 @@ def _odd_fields(content: bytes, signal: str, chance: random.Random) -> Call:
         case 2:
             more = (("x" * chance.choice((1, 3000)), "y" * chance.choice((0, 3000))),)
         case _:
-            more = chance.choice(((("authorization", "Bearer \xff"),), (("a-bin", "!"),), (("content-type", "text/plain"),)))
+            more = chance.choice(
+                ((("authorization", "Bearer \xff"),), (("a-bin", "!"),), (("content-type", "text/plain"),))
+            )
     return Call("odd headers", signal, path, prefixed(content), more, framed=False)
 
 
@@ -132,7 +142,12 @@ def bad_frames(source: Bodies, chance: random.Random) -> tuple[str, bytes]:
 
 def _random_frames(content: bytes, chance: random.Random) -> bytes:
     return b"".join(
-        frame(chance.randrange(12), chance.randrange(256), chance.choice((0, 1, 2, 3, 2**31 - 1)), chance.randbytes(chance.randrange(30)))
+        frame(
+            chance.randrange(12),
+            chance.randrange(256),
+            chance.choice((0, 1, 2, 3, 2**31 - 1)),
+            chance.randbytes(chance.randrange(30)),
+        )
         for _ in range(chance.randint(1, 12))
     )
 
@@ -143,7 +158,11 @@ def _spoilt_call(content: bytes, chance: random.Random) -> bytes:
 
 def _odd_sizes(content: bytes, chance: random.Random) -> bytes:
     size = chance.choice((16385, 2**20, 2**24 - 1))
-    head = size.to_bytes(3, "big") + bytes((chance.choice((h2.DATA, h2.HEADERS, h2.SETTINGS)), 0)) + (1).to_bytes(4, "big")
+    head = (
+        size.to_bytes(3, "big")
+        + bytes((chance.choice((h2.DATA, h2.HEADERS, h2.SETTINGS)), 0))
+        + (1).to_bytes(4, "big")
+    )
     return head + content
 
 
@@ -169,20 +188,32 @@ def _odd_header_block(content: bytes, chance: random.Random) -> bytes:
 def _continuations(content: bytes, chance: random.Random) -> bytes:
     good = h2.header_block(PATHS["traces"])
     more = frame(h2.CONTINUATION, 0, 1, h2.literal(("x", "y" * 90))) * chance.choice((1, 30, 200))
-    return frame(h2.HEADERS, 0, 1, good) + more + frame(chance.choice((h2.CONTINUATION, h2.DATA)), h2.END_HEADERS, 1, b"")
+    return (
+        frame(h2.HEADERS, 0, 1, good)
+        + more
+        + frame(chance.choice((h2.CONTINUATION, h2.DATA)), h2.END_HEADERS, 1, b"")
+    )
 
 
 def _resets(content: bytes, chance: random.Random) -> bytes:
     """Calls that are taken back at once."""
     return b"".join(
-        h2.call(2 * i + 1, PATHS["traces"], content[:500]) + frame(h2.RST_STREAM, 0, 2 * i + 1, (8).to_bytes(4, "big"))
+        h2.call(2 * i + 1, PATHS["traces"], content[:500])
+        + frame(h2.RST_STREAM, 0, 2 * i + 1, (8).to_bytes(4, "big"))
         for i in range(chance.choice((1, 20, 60)))
     )
 
 
 def _odd_control(content: bytes, chance: random.Random) -> bytes:
-    window = frame(h2.WINDOW_UPDATE, 0, chance.choice((0, 1)), chance.choice((0, 2**31 - 1)).to_bytes(4, "big"))
-    settings = frame(h2.SETTINGS, 0, 0, chance.choice((4, 5, 6, 3)).to_bytes(2, "big") + chance.choice((0, 1, 2**32 - 1)).to_bytes(4, "big"))
+    window = frame(
+        h2.WINDOW_UPDATE, 0, chance.choice((0, 1)), chance.choice((0, 2**31 - 1)).to_bytes(4, "big")
+    )
+    settings = frame(
+        h2.SETTINGS,
+        0,
+        0,
+        chance.choice((4, 5, 6, 3)).to_bytes(2, "big") + chance.choice((0, 1, 2**32 - 1)).to_bytes(4, "big"),
+    )
     odd = (
         window * 2, settings * 40, frame(h2.PING, 0, 0, bytes(8)) * 100, frame(h2.PING, 0, 1, b"x"), frame(h2.SETTINGS, 0, 0, b"odd"),
         frame(h2.GOAWAY, 0, 0, bytes(8)), frame(h2.PUSH_PROMISE, 4, 1, bytes(9)), frame(h2.PRIORITY, 0, 1, b"\x00\x00\x00\x01\x00"),

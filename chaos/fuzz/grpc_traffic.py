@@ -14,7 +14,7 @@ from chaos.fuzz.h2 import ClosedError, Http2, Reply
 from chaos.fuzz.neighbours import Ledger
 from chaos.fuzz.outcome import Finding, Outcome
 
-AT_ONCE = 12
+AT_ONCE = 48
 CALLS_OF_A_CONNECTION = 2000
 CANCELLED = 1
 
@@ -25,13 +25,22 @@ class GrpcTraffic:
     name = "gRPC"
     broken_name = "gRPC, raw frames"
 
-    def __init__(self, endpoint: str, source: Bodies, ledger: Ledger, outcome: Outcome) -> None:
+    def __init__(
+        self, endpoint: str, source: Bodies, ledger: Ledger, outcome: Outcome, *, whole: int, broken: int
+    ) -> None:
+        self._counts = whole, broken
         host, _, port = endpoint.rpartition(":")
         self._address = (host, int(port))
         self._source = source
         self._ledger = ledger
         self._outcome = outcome
         self._connection: Http2 | None = None
+
+    def send(self, batch: int, chance: random.Random) -> None:
+        """What a batch has for this door."""
+        whole, broken = self._counts
+        self.whole(batch, whole, chance)
+        self.broken(batch, broken, chance)
 
     def whole(self, batch: int, count: int, chance: random.Random) -> None:
         """So many calls over a kept connection, and a neighbour among each dozen."""
@@ -94,7 +103,9 @@ class GrpcTraffic:
         connection.window -= sum(len(call.data) for call in some)
         connection.send(b"".join(h2.call(stream, c.path, c.data, c.more) for stream, c in streams.items()))
         try:
-            while not all(stream in connection.replies and connection.replies[stream].ended for stream in streams):
+            while not all(
+                stream in connection.replies and connection.replies[stream].ended for stream in streams
+            ):
                 connection.read()
         except ClosedError:
             self.close()

@@ -11,7 +11,9 @@ from functools import lru_cache
 import hpack
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = (
+    range(10)
+)
 ACK, END_STREAM, END_HEADERS = 1, 1, 4
 TABLE_SIZE, ENABLE_PUSH, MAX_FRAME = 1, 2, 16384
 FIRST_WINDOW = 65535
@@ -30,7 +32,11 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
 def opening() -> bytes:
     """Preface and settings: the server's header table stays empty, and its answers need no window of ours."""
     settings = struct.pack(">HIHI", TABLE_SIZE, 0, ENABLE_PUSH, 0)
-    return PREFACE + frame(SETTINGS, 0, 0, settings) + frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 2**31 - 1 - 65535))
+    return (
+        PREFACE
+        + frame(SETTINGS, 0, 0, settings)
+        + frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 2**31 - 1 - 65535))
+    )
 
 
 @lru_cache(maxsize=4096)

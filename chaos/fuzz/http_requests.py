@@ -33,7 +33,9 @@ class Sent(NamedTuple):
     last: bool = False
 
 
-def post(signal: str, encoding: str, content: bytes, *more: str, target: str = "", method: str = "POST") -> bytes:
+def post(
+    signal: str, encoding: str, content: bytes, *more: str, target: str = "", method: str = "POST"
+) -> bytes:
     """A request with a length."""
     lines = (
         f"{method} {target or '/v1/' + signal} HTTP/1.1", "Host: x", f"Content-Type: {MEDIA_TYPES[encoding]}",
@@ -108,7 +110,9 @@ def _chunked(signal: str, encoding: str, content: bytes, chance: random.Random) 
     parts = [b"%x%s\r\n%s\r\n" % (len(c), extension, c) for c in (*chunks, content[at:]) if c]
     trailer = chance.choice((b"", b"", b"X-T: 1\r\n"))
     head = f"POST /v1/{signal} HTTP/1.1\r\nHost: x\r\nContent-Type: {MEDIA_TYPES[encoding]}\r\n"
-    return head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(parts) + b"0\r\n" + trailer + b"\r\n"
+    return (
+        head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(parts) + b"0\r\n" + trailer + b"\r\n"
+    )
 
 
 FRAMINGS = (

@@ -12,8 +12,8 @@ from chaos.fuzz.http_requests import Sent
 from chaos.fuzz.neighbours import Ledger
 from chaos.fuzz.outcome import Finding, Outcome
 
-KEPT = 16
-AT_ONCE = 10
+KEPT = 39
+AT_ONCE = 20
 TIMEOUT_S = 60.0
 MAX_RECEIVED = 256 * 1024
 
@@ -24,18 +24,37 @@ class HttpTraffic:
     name = "HTTP"
     broken_name = "HTTP, raw bytes"
 
-    def __init__(self, endpoint: str, source: Bodies, ledger: Ledger, outcome: Outcome) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        source: Bodies | None,
+        ledger: Ledger,
+        outcome: Outcome,
+        *,
+        whole: int,
+        broken: int,
+    ) -> None:
+        self._counts = whole, broken
         host, _, port = endpoint.rpartition(":")
         self._address = (host, int(port))
-        self._source = source
+        self._source = source or Bodies()
         self._ledger = ledger
         self._outcome = outcome
         self._connections: list[_Connection] = []
 
+    def send(self, batch: int, chance: random.Random) -> None:
+        """What a batch has for this door."""
+        whole, broken = self._counts
+        self.whole(batch, whole, chance)
+        self.broken(batch, broken, chance)
+
     def whole(self, batch: int, count: int, chance: random.Random) -> None:
         """So many requests over kept connections, with a neighbour among the requests of each connection."""
         while count > 0:
-            rounds = [self._some(min(AT_ONCE, count - i), chance) for i in range(0, min(count, KEPT * AT_ONCE), AT_ONCE)]
+            rounds = [
+                self._some(min(AT_ONCE, count - i), chance)
+                for i in range(0, min(count, KEPT * AT_ONCE), AT_ONCE)
+            ]
             count -= sum(sum(s.neighbour is None for s in some) for some in rounds)
             self._exchange(batch, rounds)
 
@@ -57,9 +76,25 @@ class HttpTraffic:
         self._connections.clear()
 
     def _some(self, count: int, chance: random.Random) -> list[Sent]:
-        found = [http_requests.whole(self._source, chance) for _ in range(count)]
-        found.insert(chance.randint(0, count), http_requests.valid(self._ledger.make(chance), chance))
+        found = [self.hostile(chance) for _ in range(count)]
+        found.insert(chance.randint(0, count), self.valid(chance))
         return found
+
+    def hostile(self, chance: random.Random) -> Sent:
+        """A hostile request."""
+        return http_requests.whole(self._source, chance)
+
+    def valid(self, chance: random.Random) -> Sent:
+        """A neighbour."""
+        return http_requests.valid(self._ledger.make(chance), chance)
+
+    def taken(self, answer: Answer) -> bool:
+        """Whether a neighbour was taken, all of it."""
+        return answer.status == 200 and answer.body in {b"", b"{}"}
+
+    def complaint(self, answer: Answer, one: Sent) -> str:
+        """What is wrong with an answer to a hostile request."""
+        return answers.complaint(answer, one.signal, one.head_only)
 
     def _exchange(self, batch: int, rounds: Sequence[list[Sent]]) -> None:
         while len(self._connections) < len(rounds):
@@ -98,14 +133,14 @@ class HttpTraffic:
 
     def _judge(self, batch: int, one: Sent, answer: Answer) -> None:
         if one.neighbour:
-            if answer.status == 200 and answer.body in {b"", b"{}"}:
+            if self.taken(answer):
                 self._ledger.acknowledged(one.neighbour)
             else:
                 self._found(batch, one, f"a valid request got {answer.status}: {answer.body[:200]!r}")
             return
         self._outcome.sent(self.name, one.kind)
         self._outcome.answered(self.name, _class(answer))
-        if what := answers.complaint(answer, one.signal, one.head_only):
+        if what := self.complaint(answer, one):
             self._found(batch, one, what)
 
     def _judge_broken(self, batch: int, one: Sent, connection: socket.socket) -> None:
@@ -202,7 +237,9 @@ def _answers(received: bytes) -> Iterator[Answer]:
 
 def _of_both_signals(answer: Answer) -> bool:
     """After random bytes a request may be for the other signal."""
-    return answer.status == 200 and not all(answers.complaint(answer, s) for s in ("traces", "logs", "metrics"))
+    return answer.status == 200 and not all(
+        answers.complaint(answer, s) for s in ("traces", "logs", "metrics")
+    )
 
 
 def _class(answer: Answer) -> str:

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
 MAX_KEPT = 50
+_adding = Lock()
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -30,12 +32,14 @@ class Outcome(msgspec.Struct):
     def sent(self, door: str, kind: str) -> None:
         """Count a hostile request."""
         key = f"{door}|{kind}"
-        self.requests[key] = self.requests.get(key, 0) + 1
+        with _adding:
+            self.requests[key] = self.requests.get(key, 0) + 1
 
     def answered(self, door: str, kind: str) -> None:
         """Count what came back."""
         key = f"{door}|{kind}"
-        self.answers[key] = self.answers.get(key, 0) + 1
+        with _adding:
+            self.answers[key] = self.answers.get(key, 0) + 1
 
     def found(self, finding: Finding) -> None:
         """Keep a finding."""

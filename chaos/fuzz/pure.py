@@ -7,10 +7,12 @@ import msgspec
 
 from chaos.fuzz import bodies
 from chaos.fuzz.bodies import Bodies, Body
+from chaos.fuzz.foreign import Events
 from chaos.fuzz.outcome import Finding, Outcome
 from otel_bridge.assemble import MemoryRecords
 from otel_bridge.extract import MARKERS
-from otel_bridge.model import Event, Refused
+from otel_bridge.model import Event, Invalid, Refused
+from otel_bridge.openlineage import foreign
 from otel_bridge.openlineage.validate import SpecMissing, Validator
 from otel_bridge.receive import Selection
 from otel_bridge.receive.inflate import inflate
@@ -31,6 +33,7 @@ class Pure:
         self._outcome = outcome
         self._seed = seed
         self._source = Bodies(more)
+        self._events = Events()
         self._settings = Settings(data_dir="")
         try:
             self._validator: Validator | None = Validator.official()
@@ -49,15 +52,21 @@ class Pure:
         for number in range(count):
             body = self._source.any(chance)
             now = number * SECOND // 50
+            if number % 10 == 0:
+                self._foreign(start, chance)
             self._outcome.sent(self.door, body.kind)
             try:
                 self._outcome.answered(self.door, self._one(body, selection, conversion, now, chance))
             except (Exception, RecursionError) as error:
-                self._outcome.found(Finding(start, self.door, body.kind, _explained(error), body.content[:8192]))
+                self._outcome.found(
+                    Finding(start, self.door, body.kind, _explained(error), body.content[:8192])
+                )
                 conversion = Conversion(self._settings, MemoryRecords())
         self._end(start, conversion)
 
-    def _one(self, body: Body, selection: Selection, conversion: Conversion, now: int, chance: random.Random) -> str:
+    def _one(
+        self, body: Body, selection: Selection, conversion: Conversion, now: int, chance: random.Random
+    ) -> str:
         try:
             self._inflate(body, chance)
             select = selection.select if body.encoding == "protobuf" else selection.select_json
@@ -68,6 +77,21 @@ class Pure:
         events += conversion.tick(now)
         self._check(events)
         return "lineage" if selected.rows else "rejected" if selected.message else "no lineage"
+
+    def _foreign(self, start: int, chance: random.Random) -> None:
+        """An event of another producer: read, or refused with reasons; a type that is changed leaves it readable."""
+        kind, body = self._events.body(chance)
+        try:
+            read = foreign.read(body)
+            again = foreign.read(foreign.retyped(body, "OTHER"))
+            if read.event.type not in {"JOB", "DATASET"} and again.event.type != "OTHER":
+                self._outcome.found(
+                    Finding(start, self.door, kind, f"retyped to {again.event.type}", body[:8192])
+                )
+        except Invalid:
+            pass
+        except (Exception, RecursionError) as error:
+            self._outcome.found(Finding(start, self.door, f"event, {kind}", _explained(error), body[:8192]))
 
     def _inflate(self, body: Body, chance: random.Random) -> None:
         if chance.random() < 0.05:
@@ -89,4 +113,8 @@ class Pure:
 
 
 def _explained(error: BaseException) -> str:
-    return str(error)[-3000:] if isinstance(error, ConversionFailed) else f"{type(error).__name__}: {str(error)[:3000]}"
+    return (
+        str(error)[-3000:]
+        if isinstance(error, ConversionFailed)
+        else f"{type(error).__name__}: {str(error)[:3000]}"
+    )

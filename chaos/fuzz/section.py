@@ -21,8 +21,17 @@ def section(outcome: Outcome, campaign: Campaign, seed: int, seconds: float, com
         ("Valid requests between them, all acknowledged and delivered in order", f"{outcome.neighbours:,}"),
         ("Events delivered", f"{outcome.events:,}"),
         ("Findings", str(len(outcome.findings))),
-        *((f"Memory of `{n}`: after a tenth, at the end, highest", _mib(first.rss[n], last.rss[n], campaign.peak[n])) for n in last.rss),
-        *((f"Open files of `{n}`: after a tenth, at the end", f"{first.files[n]}, {last.files[n]}") for n in last.files),
+        *(
+            (
+                f"Memory of `{n}`: after a tenth, at the end, highest",
+                _mib(first.rss[n], last.rss[n], campaign.peak[n]),
+            )
+            for n in last.rss
+        ),
+        *(
+            (f"Open files of `{n}`: after a tenth, at the end", f"{first.files[n]}, {last.files[n]}")
+            for n in last.files
+        ),
         ("Duration, until all was delivered", f"{seconds:.0f} s"),
         ("Seed", str(seed)),
         ("Machine", machine()),
@@ -30,7 +39,9 @@ def section(outcome: Outcome, campaign: Campaign, seed: int, seconds: float, com
         ("Command", f"`{command}`"),
     ]
     after = "\n\n".join((_requests(outcome), _answers(outcome)))
-    return Section(title="Hostile requests", order=60, text=TEXT, rows=rows, after=after, failed=bool(outcome.findings))
+    return Section(
+        title="Hostile requests", order=60, text=TEXT, rows=rows, after=after, failed=bool(outcome.findings)
+    )
 
 
 def _mib(*of: float) -> str:

@@ -37,7 +37,7 @@ class Seed(NamedTuple):
             body = body.replace(old, new if encoding == "protobuf" else new.hex().encode())
         if self.uuids and chance.random() < 0.8:
             for uuid in self.uuids:
-                body = body.replace(uuid, _uuid(chance))
+                body = body.replace(uuid, fresh_uuid(chance))
         return body
 
 
@@ -75,6 +75,7 @@ def _base64(text: str) -> str:
     return base64.b64encode(bytes.fromhex(text)).decode()
 
 
-def _uuid(chance: random.Random) -> bytes:
+def fresh_uuid(chance: random.Random) -> bytes:
+    """A UUID that was never used before."""
     digits = chance.randbytes(16).hex()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])).encode()

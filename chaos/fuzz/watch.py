@@ -7,7 +7,12 @@ import msgspec
 
 from benchmarks.proc import memory, role, tree
 
-COMPLAINTS = ('"level":"error"', '"level":"critical"', "Traceback (most recent call last)", "Exception ignored")
+COMPLAINTS = (
+    '"level":"error"',
+    '"level":"critical"',
+    "Traceback (most recent call last)",
+    "Exception ignored",
+)
 
 
 class Reading(msgspec.Struct, frozen=True):

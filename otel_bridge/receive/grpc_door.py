@@ -1,6 +1,7 @@
 """The OTLP/gRPC door: generic handlers on raw bytes, so that both doors share one path."""
 
 import asyncio
+import itertools
 import logging
 import os
 import time
@@ -39,7 +40,9 @@ CONNECTION_AGE_MS = 300_000
 CONNECTION_GRACE_MS = 30_000
 """Connections are renewed, so that senders spread over replicas that came later."""
 
-REOPEN_S = 1.0
+REOPEN_S = 0.05
+SAID_AFTER = 40
+"""Tries to open the door again before it is said that the address can't be bound; the old server lets go of it soon."""
 WARN_EVERY_S = 60.0
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -61,7 +64,7 @@ class GrpcDoor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._warned_s = 0.0
-        self._server = self._new_server()
+        self._server: Any = self._new_server()
         self.endpoint = Endpoint(door.endpoint.host, self._bind(door.endpoint, door.tls))
 
     @classmethod
@@ -113,13 +116,14 @@ class GrpcDoor:
 
     async def _reopen(self, old: Any) -> None:
         """A new server in the place of one that ended; what that has begun is finished."""
-        while True:
+        for attempt in itertools.count():
             self._server = self._new_server()
             try:
                 self._bind(self.endpoint, self._tls)
                 break
             except BridgeError as error:
-                log.error("grpc_door_closed", error=str(error), again_after_s=REOPEN_S)
+                if attempt % SAID_AFTER == SAID_AFTER - 1:
+                    log.error("grpc_door_closed", error=str(error))
                 await asyncio.sleep(REOPEN_S)
         await self._start()
         await old.stop(CONNECTION_GRACE_MS / 1000)
@@ -127,10 +131,10 @@ class GrpcDoor:
     def _bind(self, endpoint: Endpoint, tls: Tls | None) -> int:
         try:
             if tls is None:
-                return self._server.add_insecure_port(str(endpoint))
+                return int(self._server.add_insecure_port(str(endpoint)))
             cert, key, client_ca = pem_files(tls)
             credentials = grpc.ssl_server_credentials([(key, cert)], client_ca, client_ca is not None)
-            return self._server.add_secure_port(str(endpoint), credentials)
+            return int(self._server.add_secure_port(str(endpoint), credentials))
         except RuntimeError as error:
             raise BridgeError(f"can't listen on {endpoint}: {error}; set receive.grpc.endpoint") from None
 
