@@ -287,7 +287,7 @@ def _run(found: dict[str, Any]) -> Any:
     from openlineage.client import event_v2 as ol
 
     facets = dict(found.get("facets", {}))
-    with contextlib.suppress(*DEFECTS):  # another producer's facet may look like anything
+    with contextlib.suppress(*DEFECTS, ValueError):  # another producer's facet may look like anything
         facets["parent"] = _parent(facets["parent"])
     return ol.Run(found["runId"], facets)
 

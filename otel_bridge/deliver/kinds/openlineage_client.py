@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from otel_bridge.deliver import transports
 from otel_bridge.deliver.kinds.http import HttpSender
 from otel_bridge.deliver.lone_thread import LoneThread
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 NAME = "openlineage"
 
 CLOSE_S = 2.0
+MOST_LATE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +63,11 @@ EXAMPLE = """\
 """
 
 
-class Emitting(msgspec.Struct, frozen=True):
-    """A call of the transport that has begun."""
-
-    body: bytes
-    outcome: "asyncio.Future[Outcome]"
-
-
 class ClientSender:
     """Emits through openlineage-python, one event at a time.
 
-    A call that takes too long shows as trouble and is waited for again, since the next event must not overtake it.
+    A call that takes too long shows as trouble. No other event overtakes it, and what came of it counts when its
+    event is tried again.
     """
 
     def __init__(self, options: Options) -> None:
@@ -83,7 +76,8 @@ class ClientSender:
         self._turn = asyncio.Lock()
         self._building: asyncio.Future[Client] | None = None
         self._client: Client | None = None
-        self._emitting: Emitting | None = None
+        self._last: asyncio.Future[Outcome] | None = None
+        self._late: dict[bytes, asyncio.Future[Outcome]] = {}
 
     async def start(self) -> None:
         """Build the transport, which may import and connect."""
@@ -97,13 +91,17 @@ class ClientSender:
         """Emit one event."""
         assert self._client, "start was not called"
         async with self._turn:
-            under_way = self._emitting
-            if under_way is None or (under_way.body != body and await self._over(under_way.outcome)):
-                under_way = self._emitting = Emitting(body, self._thread.call(self._client.emit, body))
-            if under_way.body != body or not await self._over(under_way.outcome):
-                return Retry(f"no word from the transport within {self._options.timeout:g} s", whole=True)
-            self._emitting = None
-            return under_way.outcome.result()
+            emitting = self._late.pop(body, None)
+            if emitting is None:
+                if self._last and not await self._over(self._last):
+                    return self._silence()
+                emitting = self._last = self._thread.call(self._client.emit, body)
+            if await self._over(emitting):
+                return emitting.result()
+            self._late[body] = emitting
+            if len(self._late) > MOST_LATE:
+                del self._late[next(iter(self._late))]
+            return self._silence()
 
     async def close(self) -> None:
         """Flush and close the transport, in bounded time."""
@@ -116,6 +114,9 @@ class ClientSender:
         from otel_bridge.deliver.adaptation import Client
 
         return Client(self._options.transport, self._options.timeout)
+
+    def _silence(self) -> Retry:
+        return Retry(f"no word from the transport within {self._options.timeout:g} s", whole=True)
 
     async def _over(self, call: "asyncio.Future[Any]") -> bool:
         done, _ = await asyncio.wait({call}, timeout=self._options.timeout)
