@@ -20,7 +20,8 @@ class Body(NamedTuple):
 
 class Bodies:
     """Source of bodies. `more` are further protobuf bodies of traces, for instance made by hypothesis;
-    `lineage` is the share of valid OTLP that says nonsense."""
+    `lineage` is the share of valid OTLP that says nonsense.
+    """
 
     def __init__(self, more: Sequence[bytes] = (), lineage: float = 0.25) -> None:
         self._seeds = seeds.load()
@@ -55,7 +56,7 @@ class Bodies:
         return Body(seed.signal, encoding, seed.fresh(encoding, chance), "valid")
 
 
-def compressed(content: bytes, chance: random.Random) -> tuple[str, str, bytes]:
+def compressed(content: bytes, chance: random.Random) -> tuple[str, str, bytes]:  # noqa: PLR0911 - one a case
     """Kind, content encoding and bytes: well compressed, broken, of another encoding, or a bomb."""
     match chance.randrange(8):
         case 0:

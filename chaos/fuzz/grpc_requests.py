@@ -57,7 +57,7 @@ def valid(neighbour: Neighbour, chance: random.Random) -> Call:
     return Call("valid", "traces", PATHS["traces"], data, GZIP, neighbour=neighbour)
 
 
-def hostile(source: Bodies, chance: random.Random) -> Call:
+def hostile(source: Bodies, chance: random.Random) -> Call:  # noqa: PLR0911 - one a case
     """A call with a hostile message, in one out of five cases with a wrong framing of it."""
     body = source.any(chance, ("protobuf",))
     content, path = body.content[:MAX_MESSAGE], PATHS[body.signal]
@@ -217,7 +217,8 @@ def _odd_control(content: bytes, chance: random.Random) -> bytes:
     odd = (
         window * 2, settings * 40, frame(h2.PING, 0, 0, bytes(8)) * 100, frame(h2.PING, 0, 1, b"x"), frame(h2.SETTINGS, 0, 0, b"odd"),
         frame(h2.GOAWAY, 0, 0, bytes(8)), frame(h2.PUSH_PROMISE, 4, 1, bytes(9)), frame(h2.PRIORITY, 0, 1, b"\x00\x00\x00\x01\x00"),
-        frame(h2.SETTINGS, h2.ACK, 0) * 50, frame(h2.RST_STREAM, 0, 9, bytes(4)), frame(h2.DATA, 0, 5, content), frame(h2.DATA, 8, 1, b"\xff"),
+        frame(h2.SETTINGS, h2.ACK, 0) * 50, frame(h2.RST_STREAM, 0, 9, bytes(4)), frame(h2.DATA, 0, 5, content),
+        frame(h2.DATA, 8, 1, b"\xff"),
     )  # fmt: skip
     return chance.choice(odd) + h2.call(1, PATHS["traces"], content) + chance.choice(odd)
 

@@ -166,16 +166,17 @@ class Http2:
         self._socket.close()
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        reply = self.replies.setdefault(stream, Reply()) if stream else Reply()
-        if kind == SETTINGS and not flags & ACK:
-            self.send(frame(SETTINGS, ACK, 0))
-        elif kind == PING and not flags & ACK:
-            self.send(frame(PING, ACK, 0, payload))
-        elif kind == WINDOW_UPDATE and stream == 0:
+        if stream:
+            self._take_of_stream(kind, flags, self.replies.setdefault(stream, Reply()), payload)
+        elif kind in {SETTINGS, PING} and not flags & ACK:
+            self.send(frame(kind, ACK, 0, payload if kind == PING else b""))
+        elif kind == WINDOW_UPDATE:
             self.window += int.from_bytes(payload, "big")
         elif kind == GOAWAY:
             self.going_away = True
-        elif kind == RST_STREAM:
+
+    def _take_of_stream(self, kind: int, flags: int, reply: Reply, payload: bytes) -> None:
+        if kind == RST_STREAM:
             reply.reset = reply.ended = True
         elif kind == HEADERS:
             if not flags & END_HEADERS:

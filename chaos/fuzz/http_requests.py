@@ -10,14 +10,20 @@ from chaos.fuzz.protobuf import random_bytes
 
 MEDIA_TYPES = {"protobuf": "application/x-protobuf", "json": "application/json"}
 HEADERS = (
-    "Content-Type: text/plain", "Content-Type:", "Content-Type: application/json; charset=\xff", "Content-Encoding: zstd",
-    "Content-Encoding: gzip, gzip", "Content-Encoding: IDENTITY", "Authorization: Bearer", "Authorization: Basic \x80",
-    "X: " + "y" * 7000, "Accept: */*;q=x", "Expect: 200-ok", "Cookie: " + "a=b; " * 200, "Host: \xe9", "Traceparent: 00-zz",
-    "X-Empty:", "Via: 1.1 a", "Range: bytes=0-", "TE: trailers", "Content-Length-X: 5", "Forwarded: for=_", "X:\ty\t",
+    "Content-Type: text/plain", "Content-Type:", "Content-Type: application/json; charset=\xff",
+    "Content-Encoding: zstd",
+    "Content-Encoding: gzip, gzip", "Content-Encoding: IDENTITY", "Authorization: Bearer",
+    "Authorization: Basic \x80",
+    "X: " + "y" * 7000, "Accept: */*;q=x", "Expect: 200-ok", "Cookie: " + "a=b; " * 200, "Host: \xe9",
+    "Traceparent: 00-zz",
+    "X-Empty:", "Via: 1.1 a", "Range: bytes=0-", "TE: trailers", "Content-Length-X: 5", "Forwarded: for=_",
+    "X:\ty\t",
 )  # fmt: skip
 TARGETS = (
-    "/", "/v1/traces/", "/v1/traces?x=%00", "/v1/trac%65s", "//v1/traces", "/v1/../v1/traces", "*", "http://a/v1/traces",
-    "http://[::1/v1/logs", "/v1/metrics", "/v1/logs#f", "/" + "a" * 3000, "/\xff", "/v1/development/profiles", "/api/v1/lineage",
+    "/", "/v1/traces/", "/v1/traces?x=%00", "/v1/trac%65s", "//v1/traces", "/v1/../v1/traces", "*",
+    "http://a/v1/traces",
+    "http://[::1/v1/logs", "/v1/metrics", "/v1/logs#f", "/" + "a" * 3000, "/\xff",
+    "/v1/development/profiles", "/api/v1/lineage",
 )  # fmt: skip
 METHODS = ("GET", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE", "PROPFIND")
 
@@ -116,26 +122,38 @@ def _chunked(signal: str, encoding: str, content: bytes, chance: random.Random) 
 
 
 FRAMINGS = (
-    "Content-Length: -1", "Content-Length: +5", "Content-Length: 0x10", "Content-Length: 5, 5", "Content-Length: 5 5",
+    "Content-Length: -1", "Content-Length: +5", "Content-Length: 0x10", "Content-Length: 5, 5",
+    "Content-Length: 5 5",
     "Content-Length: 99999999999999999999", "Content-Length: 9223372036854775807", "Content-Length: 70000000",
     "Content-Length:", "Content-Length: \u00b2", "Transfer-Encoding: chunked", "Transfer-Encoding: gzip",
-    "Transfer-Encoding: chunked, chunked", "Transfer-Encoding: identity", "Transfer-Encoding: xchunked", "Transfer-Encoding:",
-    "Transfer-Encoding: chunked\r\nContent-Length: 3", "Content-Length: 3\r\nContent-Length: 4", "Connection: close",
-    "Connection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__", "Upgrade: websocket\r\nConnection: Upgrade",
-    "Expect: 100-continue", "No-Colon", ": no name", "Space : before", " folded", "X: a\rb", "X: a\x00b", "X: a\nContent-Length: 1",
+    "Transfer-Encoding: chunked, chunked", "Transfer-Encoding: identity", "Transfer-Encoding: xchunked",
+    "Transfer-Encoding:",
+    "Transfer-Encoding: chunked\r\nContent-Length: 3", "Content-Length: 3\r\nContent-Length: 4",
+    "Connection: close",
+    "Connection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
+    "Upgrade: websocket\r\nConnection: Upgrade",
+    "Expect: 100-continue", "No-Colon", ": no name", "Space : before", " folded", "X: a\rb", "X: a\x00b",
+    "X: a\nContent-Length: 1",
     "X: " + "y" * 40_000, "\r\n".join(f"X-{i}: y" for i in range(150)), "Proxy-Connection: x", "Keep-Alive: timeout=0",
 )  # fmt: skip
 CHUNKS = (
-    b"zz\r\nabc\r\n", b"-1\r\nx\r\n", b"fffffffffffffffff\r\nabc", b"7fffffffffffffff\r\nabc", b"5\r\nabc\r\n0\r\n\r\n", b"3\nabc\n0\n\n",
-    b"3\r\nabcX0\r\n\r\n", b"3;" + b"e" * 70_000 + b"\r\nabc\r\n", b"0\r\n" + b"T: y\r\n" * 300 + b"\r\n", b"0\r\nContent-Length: 9\r\n\r\n",
+    b"zz\r\nabc\r\n", b"-1\r\nx\r\n", b"fffffffffffffffff\r\nabc", b"7fffffffffffffff\r\nabc",
+    b"5\r\nabc\r\n0\r\n\r\n", b"3\nabc\n0\n\n",
+    b"3\r\nabcX0\r\n\r\n", b"3;" + b"e" * 70_000 + b"\r\nabc\r\n", b"0\r\n" + b"T: y\r\n" * 300 + b"\r\n",
+    b"0\r\nContent-Length: 9\r\n\r\n",
     b"0x3\r\nabc\r\n", b" 3\r\nabc\r\n0\r\n\r\n", b"", b"0\r\n", b"00000000000000000003\r\nabc\r\n0\r\n\r\n",
 )  # fmt: skip
 NOT_HTTP = (
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", b"\r\n\r\n\r\n",
-    b"GET / HTTP/1.0\r\n\r\n", b"GET /\r\n", b"POST /v1/traces\r\n\r\n", b"POST /v1/traces HTTP/1.1\n\n", b"\x00" * 100, b"HTTP/1.1 200 OK\r\n\r\n",
-    b"CONNECT a:1 HTTP/1.1\r\n\r\n", b"POST  /v1/traces  HTTP/1.1\r\n\r\n", b"post /v1/traces HTTP/1.1\r\n\r\n", b"POST /v1/traces HTTP/9.9\r\n\r\n",
-    b"POST /v1/traces HTTP/1.1\r\nHost: x\r\n", b"POST /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", b"\xff\xfe POST", b"SSH-2.0-x\r\n", b"*1\r\n$4\r\nPING\r\n",
-    b"POST http:// HTTP/1.1\r\n\r\n", b"POST http://h:99999/v1/traces HTTP/1.1\r\nContent-Length: 0\r\n\r\n", b"POST ?x HTTP/1.1\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", b"\r\n\r\n\r\n",
+    b"GET / HTTP/1.0\r\n\r\n", b"GET /\r\n", b"POST /v1/traces\r\n\r\n", b"POST /v1/traces HTTP/1.1\n\n",
+    b"\x00" * 100, b"HTTP/1.1 200 OK\r\n\r\n",
+    b"CONNECT a:1 HTTP/1.1\r\n\r\n", b"POST  /v1/traces  HTTP/1.1\r\n\r\n",
+    b"post /v1/traces HTTP/1.1\r\n\r\n", b"POST /v1/traces HTTP/9.9\r\n\r\n",
+    b"POST /v1/traces HTTP/1.1\r\nHost: x\r\n", b"POST /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+    b"\xff\xfe POST", b"SSH-2.0-x\r\n", b"*1\r\n$4\r\nPING\r\n",
+    b"POST http:// HTTP/1.1\r\n\r\n",
+    b"POST http://h:99999/v1/traces HTTP/1.1\r\nContent-Length: 0\r\n\r\n", b"POST ?x HTTP/1.1\r\n\r\n",
 )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ INNER = (
 TIMES = (0, 1, 1_790_000_000_000_000_000, 1_790_000_010_000_000_000, 2**62, 2**63 - 1, 2**63, 2**64 - 1)
 
 
-def hostile(chance: random.Random, depth: int = 0) -> Any:
+def hostile(chance: random.Random, depth: int = 0) -> Any:  # noqa: PLR0911 - one a kind
     """Any value: texts, numbers, bytes, lists and maps of dataset and facet keys, seldom deep or large."""
     kind = chance.randrange(10)
     if kind < 3:
@@ -209,7 +209,7 @@ def pairs(of: dict[str, Any]) -> list[KeyValue]:
     return [KeyValue(key=key, value=any_value(value)) for key, value in of.items()]
 
 
-def any_value(of: Any) -> AnyValue:
+def any_value(of: Any) -> AnyValue:  # noqa: PLR0911 - one a kind
     """A value as protobuf; None is a value that is not set."""
     match of:
         case None:

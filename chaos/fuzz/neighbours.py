@@ -34,8 +34,8 @@ def _template() -> tuple[bytes, bytes]:
     document = MessageToDict(TracesData.FromString(body))
     for one in document["resourceSpans"][0]["scopeSpans"][0]["spans"]:
         own = _CHILD if one["name"].endswith("child") else _PARENT
-        one |= {"traceId": _TRACE.hex(), "spanId": own.hex()}
-        one |= {"parentSpanId": _PARENT.hex()} if own == _CHILD else {}
+        above = {"parentSpanId": _PARENT.hex()} if own == _CHILD else {}
+        one.update({"traceId": _TRACE.hex(), "spanId": own.hex(), **above})
     return body, msgspec.json.encode(document)
 
 

@@ -53,12 +53,16 @@ def _in_process(outcome: Outcome) -> int:
 
 
 def _requests(outcome: Outcome) -> str:
-    """By door and mutation; of several mutations of one request the first counts."""
+    """Mutations by door; of several mutations of one request the first counts."""
     doors = {door: _by_first(kinds) for door, kinds in outcome.by_door(outcome.requests).items()}
-    lines = ["| door | mutation | requests |", "| --- | --- | ---: |"]
-    for door, kinds in doors.items():
-        lines += [f"| {door} | {kind} | {number:,} |" for kind, number in kinds.most_common()]
-    return "\n".join(lines)
+    head = [f"| mutation | {' | '.join(doors)} |", f"| --- |{' ---: |' * len(doors)}"]
+    mutations = sorted({kind for kinds in doors.values() for kind in kinds})
+    rows = [f"| {m} | {' | '.join(_shown(kinds[m]) for kinds in doors.values())} |" for m in mutations]
+    return "\n".join([*head, *rows])
+
+
+def _shown(number: int) -> str:
+    return f"{number:,}" if number else ""
 
 
 def _by_first(kinds: Counter[str]) -> Counter[str]:
