@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import pytest
 
 from otel_bridge import __version__
@@ -19,8 +20,9 @@ from otel_bridge.api import Status, serve_api
 from otel_bridge.api import figures as figures_module
 from otel_bridge.deliver import KINDS, Deliveries
 from otel_bridge.journal import AcceptedLog, Batch, EventLog, Failure, prepare
+from otel_bridge.kafka import SourceState
 from otel_bridge.model import Accepted, Event, Kind, Omission, Tally
-from otel_bridge.settings import Api, Destination, Endpoint, Journal, Settings
+from otel_bridge.settings import Api, Consumer, Destination, Endpoint, Journal, Settings, Size
 from otel_bridge.telemetry.metrics import METRICS
 from otel_bridge.testing.sink import Sink
 
@@ -83,6 +85,10 @@ class Running:
         return status, json.loads(text)
 
 
+SOURCE = SourceState("kafka", "traces", ("spans",), 3, 7, 1, 2, 0, 4, "")
+ACCEPTING = {"accepting": True, "reason": "", "sources": [msgspec.to_builtins(SOURCE)]}
+
+
 def write_journal(directory: Path) -> None:
     """Five items received, two accepted, one converted, the other failed, two events."""
     prepare(directory)
@@ -91,9 +97,10 @@ def write_journal(directory: Path) -> None:
     accepted.append(rows, [Tally(received=6, not_lineage=2, rejected={"ids": 1})], time.time_ns())
     accepted.close()
     events = EventLog.open(directory, Journal())
+    large = json.dumps({"job": {"facets": {"sql": {"query": "x" * 1000}}}}).encode()
     made = [
-        Event(kind, "r", "", 1, "n", "j", "", "", b"{}", (Omission("a.b", "no text"),))
-        for kind in ("START", "FAIL")
+        Event(kind, "r", "", 1, "n", "j", "", "", body, (Omission("a.b", "no text"),))
+        for kind, body in (("START", large), ("FAIL", b"{}"))
     ]
     batch = Batch(
         events=made,
@@ -116,13 +123,16 @@ def sink() -> Iterator[Sink]:
 def api(tmp_path: Path, sink: Sink) -> Iterator[Running]:
     write_journal(tmp_path)
     http = Destination("web", "http", KINDS["http"].options(url=sink.url))
-    file = Destination("disk", "file", KINDS["file"].options(path="e.ndjson"))
-    with Running(tmp_path, http, file) as running:
-        running.status.update({"accepting": True, "reason": ""})
+    file = Destination("disk", "file", KINDS["file"].options(path="e.ndjson"), Consumer(max_event=Size(500)))
+    picky = Destination(
+        "picky", "file", KINDS["file"].options(path="p.ndjson"), Consumer(profile="openmetadata")
+    )
+    with Running(tmp_path, http, file, picky) as running:
+        running.status.update(ACCEPTING)
         end = time.monotonic() + 20
-        while any(d["delivered"] < 2 for d in running.json("/health")[1]["destinations"]):
+        while any(d["delivered"] + d["skipped"] < 2 for d in running.json("/health")[1]["destinations"]):
             assert time.monotonic() < end
-            running.status.update({"accepting": True, "reason": ""})
+            running.status.update(ACCEPTING)
             time.sleep(0.02)
         yield running
 
@@ -141,9 +151,13 @@ def test_health_adds_up(api: Running) -> None:
     )
     assert health["events"] == {"START": 1, "FAIL": 1}
     for one in health["destinations"]:
-        assert one["events"] == one["delivered"] + one["waiting"] + one["dead"] + one["missed"] == 2
-        assert one["attempts"] == {"delivered": 2}
-    assert [(d["name"], d["type"]) for d in health["destinations"]] == [("web", "http"), ("disk", "file")]
+        counts = ("delivered", "skipped", "waiting", "dead", "missed")
+        assert one["events"] == sum(one[count] for count in counts) == 2
+        assert one["attempts"] == ({"delivered": 2} if one["delivered"] else {})
+    web, disk, picky = health["destinations"]
+    assert [(d["name"], d["type"]) for d in (web, disk)] == [("web", "http"), ("disk", "file")]
+    assert (web["shed"], disk["shed"]) == ({}, {"job.sql": 1})
+    assert picky["skipped_reasons"] == {"START events are not wanted": 1, "FAIL events are not wanted": 1}
 
 
 def test_health_is_503_when_nothing_is_accepted(api: Running) -> None:

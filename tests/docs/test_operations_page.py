@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from otel_bridge.kafka import SourceState
 from otel_bridge.testing import BridgeProcess
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,10 @@ def keys(value: Any, path: str = "") -> Iterator[str]:
 
 
 def test_every_key_of_health_and_every_file(lineage_bridge: BridgeProcess) -> None:
-    assert set(keys(lineage_bridge.health())) == rows(section(OPERATIONS, "Health"))
+    health = lineage_bridge.health()
+    assert health.pop("sources") == []
+    sources = {f"sources[].{name}" for name in SourceState.__struct_fields__}
+    assert set(keys(health)) | sources == rows(section(OPERATIONS, "Health"))
     patterns = rows(section(OPERATIONS, "The data directory"))
     files = [path.name for path in lineage_bridge.data_dir.iterdir()]
     assert len(files) > 5
@@ -48,7 +52,7 @@ def test_every_key_of_health_and_every_file(lineage_bridge: BridgeProcess) -> No
 def test_every_finding() -> None:
     sources = [
         path.read_text()
-        for part in ("assemble", "service")
+        for part in ("assemble", "service", "openlineage")
         for path in (ROOT / "otel_bridge" / part).rglob("*.py")
     ]
     counted = {
