@@ -52,3 +52,16 @@ def test_without_a_token_nothing_is_read() -> None:
         refused = call(channel, stalled(release))
         assert refused.exception().code() == grpc.StatusCode.UNAUTHENTICATED
         release.set()
+
+
+def test_senders_that_stall_make_room_for_others(served: Served) -> None:
+    """Though they may take as long as they like when nobody waits."""
+    release = threading.Event()
+    stalling = [grpc.insecure_channel(served.grpc_address, [("x", n)]) for n in range(3)]
+    calls = [call(channel, stalled(release)) for channel in stalling for _ in range(MOST)]
+    with grpc.insecure_channel(served.grpc_address, [("x", 9)]) as channel:
+        assert channel.unary_unary(TRACES)(run_request(), timeout=15) == b""
+    assert [one.done() for one in calls].count(False) >= MOST - 1
+    release.set()
+    for channel in stalling:
+        channel.close()
