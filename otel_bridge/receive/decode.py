@@ -21,8 +21,8 @@ from otel_bridge.receive import frames
 EVENT_NAME = "event.name"
 """Attribute that carries a log event's name in SDKs older than the field `event_name`."""
 
-REMEMBERED_BYTES = 16 * 1024
-"""A larger resource or scope is decoded each time, so that what is remembered stays below some 100 MiB at worst."""
+REMEMBERED_BYTES = 4 * 1024
+"""A larger resource or scope is decoded each time, so that what is remembered stays below 100 MiB."""
 
 _STATUS = {status.value: status for status in Status}
 

@@ -1,5 +1,6 @@
 """Hostile requests: 20,000 through the doors of a real bridge, more in process, and what they once found."""
 
+import json
 import random
 from contextlib import suppress
 from pathlib import Path
@@ -8,10 +9,11 @@ import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from chaos.fuzz import bodies, campaign, documents, foreign, protobuf, seeds
+from chaos.fuzz import answers, bodies, campaign, documents, foreign, protobuf, seeds
 from chaos.fuzz.built import built, requests
 from chaos.fuzz.campaign import BATCH, Campaign
 from chaos.fuzz.h2 import ClosedError, Http2, call, opening
+from chaos.fuzz.neighbours import Ledger
 from chaos.fuzz.outcome import Outcome
 from chaos.fuzz.pure import Pure
 from otel_bridge.extract import extract
@@ -20,6 +22,7 @@ from otel_bridge.namespaces import Namespaces
 from otel_bridge.receive import decode
 from otel_bridge.settings import Settings
 from otel_bridge.testing import InProcessBridge
+from otel_bridge.testing.sink import Request
 from tests.otlp import span, span_id, trace_id, traces
 from tests.receive.serving import Served, serving
 from tests.receive.test_conformance import TRACES, run_request
@@ -86,6 +89,40 @@ def test_a_campaign_sees_what_does_not_add_up():
         "destinations": [{"events": 4, "delivered": 2, "waiting": 0, "dead": 1, "missed": 0}],
     }
     assert len(campaign.sums(health)) == 3
+
+
+def test_a_ledger_sees_what_is_missing_and_out_of_order():
+    ledger, chance = Ledger(), random.Random(1)
+    whole, missing, late = (ledger.make(chance) for _ in range(3))
+    for one in (whole, missing, late):
+        ledger.acknowledged(one)
+    order = (
+        *((whole.parent, kind) for kind in ("START", "COMPLETE")), *((whole.child, kind) for kind in ("START", "COMPLETE")),
+        *((late.child, kind) for kind in ("START", "COMPLETE")), *((late.parent, kind) for kind in ("START", "COMPLETE")),
+    )  # fmt: skip
+    for number, (run, kind) in enumerate(order):
+        event = {"eventType": kind, "run": {"runId": run}, "job": {"namespace": "n", "name": "neighbour x"}}
+        ledger.seen(Request(number, "POST", "/", {}, json.dumps(event).encode()))
+    said = ledger.complaints()
+    assert len(said) == 3
+    assert sum(missing.parent in what or missing.child in what for what in said) == 2
+    assert f"run {late.child} starts before its parent" in said
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 503 X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 400 X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 400 X\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nno",
+        b"HTTP/1.1 200 X\r\nContent-Type: application/x-protobuf\r\nContent-Length: 2\r\n\r\n\xff\xff",
+    ],
+)
+def test_answers_that_are_findings(answer: bytes):
+    found = answers.first_of(answer)
+    assert found
+    assert answers.complaint(found[0], "traces")
 
 
 # Findings, each with the smallest request that shows it.
