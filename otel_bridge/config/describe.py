@@ -73,6 +73,8 @@ def _schema(cls: type, template: str = "#/$defs/{model}") -> dict[str, Any]:
 def _kind_schema(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """The schema of one kind; what it defines goes to the common definitions, under names of its own."""
     schema = _schema(KINDS[name].options, f"#/$defs/{name}.{{model}}")
+    for key, doc in _docs(KINDS[name].options).items():
+        schema["properties"][key].setdefault("description", doc)
     definitions |= {f"{name}.{key}": value for key, value in schema.pop("$defs", {}).items()}
     shared = _schema(Consumer)["properties"]
     own = {
