@@ -1,6 +1,6 @@
 # make demo     an example pipeline through the bridge, in a minute
 # make test     the tests that need nothing but Python
-# make check    format, lint, types, import contract, generated files
+# make check    format, lint, types, import contract, generated files, pins and known vulnerabilities
 # make package  the wheels, built and tried in an environment of their own
 # make e2e      the tests with the real Collector, Jaeger, Kafka and Marquez (builds them once, outside the checkout)
 # make bench    writes docs/benchmarks.md
@@ -23,6 +23,7 @@ check: .venv/dev
 	$(BIN)/python -m convention --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python requirements/audit.py
 
 e2e: .venv/dev
 	$(BIN)/python -m tests.parts build
