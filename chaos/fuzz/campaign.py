@@ -105,8 +105,7 @@ class Campaign:
     def settle(self, quick: bool = False) -> None:
         """Wait until everything is converted and delivered, and check it all."""
         self._hang_up()
-        self._wait(0.25 if quick else 0.6)
-        health = self.bridge.health()
+        health = self._settled(0.3 if quick else 0.6)
         reading = watch.read(self.bridge.pid)
         self.stages.append(Stage(self.outcome.total, reading, time.monotonic() - self._began))
         self.outcome.neighbours += len(self.ledger)
@@ -140,13 +139,14 @@ class Campaign:
         waiting = health["conversion"]["waiting"] or any(d["waiting"] for d in health["destinations"])
         return bool(waiting) or not health["accepting"]
 
-    def _wait(self, pause_s: float) -> None:
-        """Until nothing is open and no event came, five times in a row: waits for parents show by their events only."""
-        end, times, events = time.monotonic() + SETTLE_S, 0, -1
+    def _settled(self, pause_s: float) -> dict[str, Any]:
+        """/health once nothing is open, five times in a row: longer than a run waits for its parent."""
+        end, times, health = time.monotonic() + SETTLE_S, 0, self.bridge.health()
         while times < 5 and time.monotonic() < end:
             time.sleep(pause_s)
-            still = self.ledger.events == events and not self._open(self.bridge.health())
-            times, events = times + 1 if still else 0, self.ledger.events
+            health = self.bridge.health()
+            times = 0 if self._open(health) else times + 1
+        return health
 
     def _processes(self, now: watch.Reading) -> list[str]:
         """Of this reading against the first one, and against that after the first stage."""
