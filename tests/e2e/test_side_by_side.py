@@ -99,13 +99,19 @@ def test_an_event_sent_twice_is_delivered_once(line: Line) -> None:
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["same_namespace", "other_namespace"])
 @pytest.mark.parametrize("children_first", [False, True], ids=["parent_first", "children_first"])
 def test_a_foreign_parent_with_children_of_ours(line: Line, elsewhere: bool, children_first: bool) -> None:
-    """A scheduler starts an instrumented program, whose spans carry the scheduler's run as parent."""
+    """A scheduler starts an instrumented program, whose spans carry the scheduler's run and trace as parent.
+
+    They wait for the scheduler's START: Marquez would file a child that comes first under a stub of its own.
+    """
     before = line.marquez.namespaces()
     with Foreign(line, "" if elsewhere else line.jobs_at).client() as foreign:
         run = str(generate_new_uuid())
         start = foreign.event(RunState.START, run, "dag", 0)
         if children_first:
             send_children(line, foreign.jobs_at, run)
+            line.bridge.wait(
+                lambda: line.bridge.health()["conversion"]["converted"] == 2, "reads the children"
+            )
             foreign.emit(start, wait=False)
         else:
             foreign.emit(start)
@@ -113,27 +119,51 @@ def test_a_foreign_parent_with_children_of_ours(line: Line, elsewhere: bool, chi
         line.wait_for(5 if children_first else 4)
         foreign.emit(foreign.event(RunState.COMPLETE, run, "dag", 5))
     assert line.marquez.namespaces() - before == {line.jobs_at, foreign.jobs_at}
-    jobs = line.marquez.jobs(line.jobs_at) | line.marquez.jobs(foreign.jobs_at)
-    assert {name: (job["namespace"], job["parentJobName"]) for name, job in jobs.items()} == {
-        "dag": (foreign.jobs_at, None), "dag.task": (line.jobs_at, "dag"),
-        "dag.task.step": (line.jobs_at, "dag.task"),
+    jobs = {
+        (at, name): job
+        for at in (line.jobs_at, foreign.jobs_at)
+        for name, job in line.marquez.jobs(at).items()
+    }
+    assert {at_and_name: job["parentJobName"] for at_and_name, job in jobs.items()} == {
+        (foreign.jobs_at, "dag"): None, (line.jobs_at, "dag.task"): "dag",
+        (line.jobs_at, "dag.task.step"): "dag.task",
     }  # fmt: skip
     assert {job["latestRun"]["state"] for job in jobs.values()} == {"COMPLETED"}
     assert [r["id"] for r in line.marquez.runs(foreign.jobs_at, "dag")] == [run]
-    assert jobs["dag.task"]["latestRun"]["facets"]["parent"]["run"]["runId"] == run
+    task = jobs[line.jobs_at, "dag.task"]["latestRun"]
+    assert task["facets"]["parent"]["run"]["runId"] == run
+
+
+def test_a_chain_of_two_levels_each(line: Line) -> None:
+    """Each side names its jobs plainly; Marquez has the whole path of each, and no job twice."""
+    with Foreign(line, line.jobs_at).client() as foreign:
+        top, run = str(generate_new_uuid()), str(generate_new_uuid())
+        above = (top, "scheduler")
+        foreign.emit(foreign.event(RunState.START, top, "scheduler", 0))
+        foreign.emit(foreign.event(RunState.START, run, "dag", 0.5, parent=above))
+        send_children(line, foreign.jobs_at, run)
+        line.wait_for(4)
+        foreign.emit(foreign.event(RunState.COMPLETE, run, "dag", 5, parent=above))
+        foreign.emit(foreign.event(RunState.COMPLETE, top, "scheduler", 6))
+    jobs = line.marquez.jobs(line.jobs_at)
+    assert {name: (job["parentJobName"], job["latestRun"]["state"]) for name, job in jobs.items()} == {
+        "scheduler": (None, "COMPLETED"), "scheduler.dag": ("scheduler", "COMPLETED"),
+        "scheduler.dag.task": ("scheduler.dag", "COMPLETED"),
+        "scheduler.dag.task.step": ("scheduler.dag.task", "COMPLETED"),
+    }  # fmt: skip
 
 
 def send_children(line: Line, parent_at: str, run: str) -> None:
-    """Spans of a task that carries a parent run, and of a step below it."""
+    """Spans of a task that carries a parent run, and of a step below it; not waited for."""
     carried = {
         "openlineage__parent__run__id": run,
         "openlineage__parent__job__namespace": parent_at,
         "openlineage__parent__job__name": "dag",
     }
-    trace, task, step = trace_id(), span_id(), span_id()
+    trace, task, step, scheduler = trace_id(), span_id(), span_id(), span_id()
     line.send(
-        span(trace, step, task, job="dag.task.step", start_s=2, end_s=3),
-        span(trace, task, job="dag.task", start_s=1, end_s=4, **carried),
+        span(trace, step, task, job="step", start_s=2, end_s=3),
+        span(trace, task, scheduler, job="task", start_s=1, end_s=4, **carried),
         events=0,
     )
 
