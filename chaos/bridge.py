@@ -15,10 +15,10 @@ from chaos.kills import in_commit, kill, processes
 from otel_bridge.model import BridgeError
 from otel_bridge.testing import BridgeProcess
 
-COMMIT_WITHIN_S = 4.0
+COMMIT_WITHIN_S = 2.0
 WRITERS = ("receive", "convert")
 CHILD_WITHIN_S = 15.0
-PARENT_WAIT_S = 15.0
+PARENT_WAIT_S = 10.0
 SETTINGS = {
     "runs": {"parent_wait": f"{PARENT_WAIT_S:g}s"},
     "receive": {"retry_after": "1s"},
@@ -140,12 +140,25 @@ class Filler:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of its own at `folder`; OSError where that is not allowed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() != 0:
-        raise PermissionError("a small file system can be mounted by root only")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+def small_disk(folder: Path, mebibytes: int) -> Iterator[Path]:
+    """A file system of its own at `folder`: ext4 in a file.
+
+    Raises:
+        PermissionError: it can't be mounted here.
+    """
+    image = folder.with_suffix(".img")
+    folder.mkdir(parents=True)
+    with image.open("wb") as file:
+        file.truncate(mebibytes * 1024**2)
+    for command in (
+        ["mkfs.ext4", "-q", "-m", "0", str(image)],
+        ["mount", "-o", "loop", str(image), str(folder)],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise PermissionError(
+                f"no small file system can be made here ({command[0]}: {done.stderr.strip()})"
+            )
     try:
         yield folder
     finally:

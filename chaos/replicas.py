@@ -124,7 +124,7 @@ class _Stage:
             self.sending.wait_for(upto)
 
     def _nudge(self) -> None:
-        self._allowed += 8
+        self._allowed += 2
         self.sending.allow(self._allowed)
 
     @staticmethod

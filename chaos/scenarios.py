@@ -18,7 +18,7 @@ from chaos.stream import KafkaFar
 from chaos.verify import INVARIANTS
 from tests.parts import PartMissing, collector
 
-DISK_SIZE = "48m"
+DISK_MIB = 64
 STORM_TEXT = """\
 OTLP over HTTP and gRPC from a sender that repeats as the Collector does. Three destinations: `rude` answers 500,
 hangs, resets connections and cuts answers off; `polite` asks for pauses (429 with Retry-After, 503), is slow, and
@@ -27,7 +27,7 @@ the file's place, a broker killed. Processes are killed with SIGKILL,
 most of them while they write or sync the journal. For a while nothing can be written (RLIMIT_FSIZE of 0), until
 requests were refused. The wall clock of the bridge's processes jumps by hours and days, to and fro."""
 DISK_TEXT = f"""\
-The same on a file system of {DISK_SIZE}iB that is filled to the last byte twice, until requests were refused, and then
+The same on a file system (ext4) of {DISK_MIB} MiB that is filled to the last byte twice, until requests were refused, and then
 freed: journal, file destination and log are on it."""
 
 
@@ -69,7 +69,7 @@ def disk(size: Size) -> Section:
     plan = Planner(size.seed, max(size.runs // 4, 50)).plan()
     with _folder() as folder:
         try:
-            with small_disk(folder / "disk", DISK_SIZE) as small:
+            with small_disk(folder / "disk", DISK_MIB) as small:
                 families = frozenset({"kill", "down", "file", "fill"})
                 kills = max(size.kills // 3, 2)
                 outcome = run(Storm(plan=plan, kills=kills, families=families, directory=folder, disk=small))

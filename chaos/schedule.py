@@ -59,11 +59,11 @@ def _kills(rng: random.Random, count: int) -> list[list[tuple[Kind, str, str]]]:
 def _placed(
     rng: random.Random, episodes: Sequence[Sequence[tuple[Kind, str, str]]], requests: int
 ) -> list[Action]:
-    """One episode a slot; what an episode begins ends in the middle of the slot after."""
+    """One episode a slot; what an episode begins ends after others began."""
     slot = requests * 0.9 / max(len(episodes), 1)
     found = []
     for number, episode in enumerate(episodes):
         first = int(slot * (number + 0.2 + 0.6 * rng.random()))
         for step, (kind, target, detail) in enumerate(episode):
-            found.append(Action(first + int(step * slot), kind, target, detail))
+            found.append(Action(first + int(1.5 * step * slot), kind, target, detail))
     return sorted(found, key=lambda action: action.at)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from chaos.plan import Plan, Sending
 
@@ -130,7 +131,7 @@ def _post(target: str, sending: Sending) -> Answered:
         answer = connection.getresponse()
         content = answer.read()
     if answer.status == 200:
-        return Answered("refused", f"partial {content!r}") if content else Answered("acked", "200")
+        return _taken("200", content)
     if answer.status in RETRIED_HTTP:
         return Answered("retry", str(answer.status), float(answer.headers.get("Retry-After") or 0))
     return Answered("refused", f"{answer.status} {content[:200]!r}")
@@ -172,7 +173,15 @@ def _call(export: Any, body: bytes) -> Answered:
         if name in RETRIED_GRPC or (name == "RESOURCE_EXHAUSTED" and pushed):
             return Answered("retry", name)
         return Answered("refused", f"{name} {error.details()!r}")
-    return Answered("refused", f"partial {content!r}") if content else Answered("acked", "OK")
+    return _taken("OK", content)
+
+
+def _taken(answer: str, content: bytes) -> Answered:
+    """A partial success is a refusal. Traces and logs answer alike; the Collector sets an empty one."""
+    partial = ExportTraceServiceResponse.FromString(content).partial_success
+    if partial.rejected_spans or partial.error_message:
+        return Answered("refused", f"partial success: {partial.rejected_spans} {partial.error_message}")
+    return Answered("acked", answer)
 
 
 def read_ledger(content: bytes) -> list[Line]:

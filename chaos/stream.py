@@ -69,8 +69,9 @@ class KafkaFar:
 
     def down(self) -> None:
         """SIGKILL of the broker."""
-        self.served["broker killed"] += 1
-        self._broker.kill()
+        if self._broker.alive:
+            self.served["broker killed"] += 1
+            self._broker.kill()
 
     def up(self) -> None:
         """Start it again."""
