@@ -25,6 +25,7 @@ Authorize = Callable[[], Awaitable[str | None]]
 HTTP = frozenset({"http", "async_http", "datadog"})
 DEFECTS = (AttributeError, KeyError, TypeError)
 REASON = 500
+CRITICAL = 2
 CLOSE_S = 1.0
 
 
@@ -94,6 +95,8 @@ def honest(transport: Mapping[str, Any]) -> dict[str, Any]:
     - `async_http` becomes `http`, and `datadog` never uses it, since its `emit` returns before anything is sent.
     - A `composite` that sends to all of its transports fails if one of them fails.
 
+    Kafka's library, too, is kept from writing each failed connection to stderr; reports say what failed.
+
     >>> honest({"type": "composite", "transports": [{"type": "async_http"}]})
     {'type': 'composite', 'transports': [{'type': 'http'}], 'continue_on_failure': False}
     """
@@ -104,6 +107,8 @@ def honest(transport: Mapping[str, Any]) -> dict[str, Any]:
             section = {k: v for k, v in section.items() if k not in queue} | {"type": "http"}
         case "datadog":
             section["async_transport_rules"] = {}
+        case "kafka" | "msk-iam" if isinstance(section.get("config"), dict):
+            section["config"] = {"log_level": CRITICAL} | section["config"]
         case "transform" if isinstance(section.get("transport"), dict):
             section["transport"] = honest(section["transport"])
         case "composite":
