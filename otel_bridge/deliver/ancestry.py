@@ -1,7 +1,8 @@
 """Full names of jobs, `<grandparent>.<parent>`, out of the event log, for consumers that file runs by them.
 
 The name of a run's parent is what the log says of it before the run's own first event. So it is the same for every
-event of the run, at every attempt and after every restart, whatever arrives later.
+event of the run, at every attempt and after every restart, whatever arrives later; as long as those first events are
+kept. Without them the name comes from the event alone: right for three levels, and for names that are full already.
 """
 
 from collections import OrderedDict

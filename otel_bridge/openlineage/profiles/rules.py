@@ -185,7 +185,8 @@ class ParentPaths(Rule, frozen=True, kw_only=True):
         """As the documents say it."""
         return (
             "`job.name` stays; `parent.job.name` becomes the full name, `<grandparent>.<parent>`, as far up as the "
-            "event log knows the runs above. A parent that is not in the log before the run is placed below its `root`."
+            "event log knows the runs above. A parent that is not in the log before the run, or no longer, is placed "
+            "below its `root`."
         )
 
     def apply(self, draft: Draft, known_path: str | None) -> None:

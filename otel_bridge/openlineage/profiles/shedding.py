@@ -25,8 +25,14 @@ ORDER: Final = (
 )
 """First the bulky ones that tell how, not what, in this order."""
 
-LAST: Final = ("job.lineage", "dataset.lineage", "dataset.schema", "dataset.columnLineage")
-"""At last what lineage is made of; between, every other facet, the largest first."""
+LAST: Final = (
+    "run.errorMessage",
+    "job.lineage",
+    "dataset.lineage",
+    "dataset.schema",
+    "dataset.columnLineage",
+)
+"""At last why a run failed, and what lineage is made of; between, every other facet, the largest first."""
 
 NEVER: Final = frozenset(
     {
@@ -34,7 +40,6 @@ NEVER: Final = frozenset(
         "run.nominalTime",
         "run.otel_trace",
         "run.processing_engine",
-        "run.errorMessage",
         "run.tags",
         "job.jobType",
         "job.tags",
