@@ -1,9 +1,11 @@
 """`otel-bridge doctor`: what is left out, late, waiting, failing or refused, and what to do about it."""
 
+from collections.abc import Mapping
+
 import click
 
 from otel_bridge.cli.options import configured, data_dir
-from otel_bridge.journal import EventReader, Sums, counted_as, sums
+from otel_bridge.journal import EventReader, Sums, counted_as, known_sources, sums
 from otel_bridge.settings import Settings
 
 WAITING_TOO_LONG_S = 60.0
@@ -19,6 +21,7 @@ def command(settings: Settings) -> None:
     events = EventReader(directory)
     findings = [
         *_received(figures, settings),
+        *_messages(known_sources(directory)),
         *_failures(figures, events),
         *_omissions(figures, events),
         *_parents(figures, settings),
@@ -48,6 +51,7 @@ def _received(figures: Sums, settings: Settings) -> list[str]:
     found += [
         f"{count} spans or log records were rejected because of their {reason}. Correct what emits them."
         for reason, count in figures.rejected.items()
+        if not reason.endswith("_message")
     ]
     if figures.waiting and (figures.waiting_age_s or 0) > WAITING_TOO_LONG_S:
         found.append(
@@ -55,6 +59,14 @@ def _received(figures: Sums, settings: Settings) -> list[str]:
             "Is `otel-bridge serve` running? If it is, its log says what stops conversion."
         )
     return found
+
+
+def _messages(kept: Mapping[str, int]) -> list[str]:
+    return [
+        f"{number} messages of {name} can't be taken, or not whole. `otel-bridge dead-letters list {name} --source` shows why; "
+        "`retry` tries again."
+        for name, number in kept.items()
+    ]
 
 
 def _failures(figures: Sums, events: EventReader) -> list[str]:

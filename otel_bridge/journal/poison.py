@@ -72,10 +72,8 @@ class PoisonReader(Reader):
     def messages(self, source: str | None = None, after: int = 0, limit: int = 100) -> list[Poison]:
         """Messages in the order of their numbers, of one source or of all."""
         if source is None:
-            rows = self._rows(_SQL["list_all"], (after, limit))
-        else:
-            rows = self._rows(_SQL["list"], (source, after, limit))
-        return [Poison(*row) for row in rows]
+            return [Poison(*row) for row in self._rows(_SQL["list_all"], (after, limit))]
+        return [Poison(*row) for row in self._rows(_SQL["list"], (source, after, limit))]
 
     def message(self, source: str, seq: int) -> Poison | None:
         """One message of a source."""

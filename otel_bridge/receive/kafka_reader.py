@@ -30,7 +30,8 @@ MOST_AT_ONCE = 256
 DEFAULTS: Mapping[str, Any] = {
     "partition.assignment.strategy": "cooperative-sticky",
     "topic.metadata.refresh.interval.ms": 30_000,
-    "queued.min.messages": 1000,
+    "fetch.queue.backoff.ms": 20,  # how long a partition pauses after its queue was full; a second unless set
+    "queued.min.messages": 10_000,
     "queued.max.messages.kbytes": 16 * 1024,
     "fetch.max.bytes": 16 * 1024**2,
 }

@@ -120,6 +120,7 @@ def test_config_example_and_schema_print(tmp_path: Path) -> None:
         ("doctor",),
         ("replay", "--failed"),
         ("dead-letters", "list"),
+        ("dead-letters", "list", "--source"),
         ("dead-letters", "retry", "x"),
     ],
 )
@@ -150,6 +151,14 @@ def journal(tmp_path: Path) -> Path:
         (("dead-letters", "show", "x", "1"), "no destination is named 'x'"),
         (("dead-letters", "retry", "x"), "no destination is named 'x'"),
         (("dead-letters", "drop", "x"), "or --all"),
+        (
+            ("dead-letters", "list", "x", "--source"),
+            "no message of a source named 'x' is kept. There are none",
+        ),
+        (("dead-letters", "show", "x", "1", "--source"), "no message of a source named 'x'"),
+        (("dead-letters", "retry", "x", "--source"), "no message of a source named 'x'"),
+        (("dead-letters", "drop", "x", "1", "--source"), "no message of a source named 'x'"),
+        (("dead-letters", "list", "--source", "--dropped"), "Leave out --dropped."),
         (("events", "--limit", "0"), "Invalid value for '--limit'"),
         (("events", "--since", "yesterday"), "is not a duration such as 250ms, 10s"),
         (("nothing",), "No such command 'nothing'"),

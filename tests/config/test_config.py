@@ -113,6 +113,29 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         ('namespace: {pattern: "("}', "namespace: "),
         ("receive: {http: {tls: {cert: none.pem, key: none.key}}}", "no such file: none.pem"),
         ("facets: [{name: 'a b', slot: run, fields: {x: y}}]", "facets: "),
+        ("receive: {kafka: [{brokers: ['a:1'], topics: []}]}", "receive.kafka[0]: topics: is empty"),
+        ("receive: {kafka: [{brokers: ['a b:1'], topics: [t]}]}", "brokers must be a list of host:port"),
+        ("receive: {kafka: [{brokers: ['a:1'], topics: ['x y']}]}", "topic 'x y': a name has up to 249"),
+        (
+            "receive: {kafka: [{brokers: ['a:1'], topics: [t]}, {brokers: ['a:1'], topics: [u]}]}",
+            "receive.kafka: the name 'kafka' is used 2 times",
+        ),
+        (
+            "receive: {kafka: [{brokers: ['a:1'], topics: [t]}, {name: b, brokers: ['a:1'], topics: [t, u]}]}",
+            "group 'otel-bridge' reads topic 't' 2 times",
+        ),
+        (
+            "receive: {kafka: [{brokers: ['a:1'], topics: [t], dead_letter_topic: t}]}",
+            "receive.kafka[0]: dead_letter_topic: is one of topics",
+        ),
+        (
+            "receive: {kafka: [{brokers: ['a:1'], topics: [t], config: {enable.auto.commit: 'true'}}]}",
+            "receive.kafka[0]: config: enable.auto.commit is set by the bridge",
+        ),
+        (
+            "receive: {kafka: [{brokers: ['a:1'], topics: [t], config: {nonsense: '1'}}]}",
+            'librdkafka: No such configuration property: "nonsense"',
+        ),
         ("producer: not a uri", "producer"),
         ('trace: {url: "http://x/{nothing}"}', "trace.url"),
         ('trace: {url: "nowhere"}', "trace.url"),

@@ -18,7 +18,7 @@ from otel_bridge.journal import AcceptedLog, AcceptedReader, GroupCommit, Poison
 from otel_bridge.receive import Receiver, Selection, kafka_source
 from otel_bridge.settings import Duration, Journal, KafkaSource, Receive
 from otel_bridge.testing import BridgeProcess, Sink
-from tests.deliver.mock_kafka import NUMBER, POINTER, RDKAFKA, MockKafka
+from tests.deliver.mock_kafka import NUMBER, POINTER, RDKAFKA, MockKafka, read
 from tests.otlp import Exporter, logs, record, span, span_id, trace_id, traces
 
 QUICK = {
@@ -144,7 +144,7 @@ def test_poison_in_the_middle_stops_nothing_and_can_be_tried_again(
     received = bridge.health()["received"]
     assert (received["total"], received["accepted"]) == (6, 4)
     assert received["rejected"] == {"unreadable_message": 1, "span_id": 1}
-    copies = cluster.read(dead, 2)
+    copies = read({"bootstrap.servers": ",".join(cluster.brokers)}, dead, 2)
     assert [(copy.value(), copy.key()) for copy in copies] == [(b"\xff\x00 no OTLP", b"k"), (half_bad, b"k")]
     headers = dict(copies[0].headers())
     assert headers["otel_bridge.topic"] == b"spans"
@@ -159,6 +159,10 @@ def test_poison_in_the_middle_stops_nothing_and_can_be_tried_again(
     assert "spans/0/1" in cli(bridge, "list", "kafka", "--source")
     shown = json.loads(cli(bridge, "show", "kafka", "1", "--source"))
     assert (shown["payload_base64"], shown["key"]) == ("/wAgbm8gT1RMUA==", "k")
+    doctor = [sys.executable, "-m", "otel_bridge", "doctor", "--data-dir", str(bridge.data_dir)]
+    found = subprocess.run(doctor, capture_output=True, text=True, timeout=30).stdout
+    assert "- 2 messages of kafka can't be taken, or not whole. `otel-bridge dead-letters list kafka" in found
+    assert "unreadable" not in found
     said = cli(bridge, "retry", "kafka", "--source")
     assert said.startswith("0 messages of kafka taken; 2 still can't be, the last one because: 1 rejected")
     assert cli(bridge, "drop", "kafka", "1", "--source") == "1 messages of kafka given up\n"
@@ -306,7 +310,7 @@ def test_a_full_journal_makes_the_partition_wait(
     assert health["reason"].count("at its limit") == 1
     time.sleep(2)  # longer than the group's session
     assert source_of(bridge)["partitions"] == 1
-    assert cluster.committed(spans, 1) == [taken]
+    assert 0 < cluster.committed(spans, 1)[0] <= bridge.health()["received"]["accepted"] < len(jobs)
     lineage_sink.up()
     lineage_sink.wait_for(lambda sink: sink.events.jobs() == jobs, 30)
     bridge.wait(finished(bridge, len(jobs)), "has read all")
