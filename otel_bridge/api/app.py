@@ -48,6 +48,7 @@ def make_app(
         exception_handlers={HTTPException: _refused, BridgeError: _trouble, Exception: _defect},
     )
     app.router.redirect_slashes = False
+    app.state.intake = intake
     return app
 
 

@@ -50,6 +50,11 @@ class Intake:
         finally:
             self._held -= sum(map(len, pieces))
 
+    async def close(self) -> None:
+        """Close the connections to the receiving process."""
+        if self._pool:
+            await self._pool[1].close()
+
     async def _read(self, request: Request, pieces: list[bytes]) -> Response | None:
         """The body into `pieces`, which are counted as held; a refusal if it is too large or there are too many."""
         size, refusal = 0, None
@@ -89,17 +94,22 @@ class Intake:
         ]
         try:
             whole = "\r\n".join([*head, "", ""]).encode("latin-1") + body
-            return _answered(await self._at(address).exchange(whole))
+            pool = await self._at(address)
+            return _answered(await pool.exchange(whole))
         except ExchangeFailed as error:
             log.warning("events_not_passed_on", error=str(error), size=len(body))
             return _later("the receiving process did not answer")
 
-    def _at(self, address: tuple[str, str]) -> Pool:
-        if self._pool is None or self._pool[0] != address:
-            endpoint = Endpoint.parse(address[0])
-            origin = Origin(endpoint.host, endpoint.port)
-            self._pool = (address, Pool(origin, TIMEOUT_S, ANSWER_BYTES))
-        return self._pool[1]
+    async def _at(self, address: tuple[str, str]) -> Pool:
+        former = self._pool
+        if former is not None and former[0] == address:
+            return former[1]
+        endpoint = Endpoint.parse(address[0])
+        pool = Pool(Origin(endpoint.host, endpoint.port), TIMEOUT_S, ANSWER_BYTES)
+        self._pool = (address, pool)
+        if former:
+            await former[1].close()
+        return pool
 
 
 def _answered(answer: Answer) -> Response:

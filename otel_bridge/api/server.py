@@ -56,6 +56,7 @@ async def serve_api(
         tasks.create_task(server.serve(sockets=[listening]))
         tasks.create_task(push(figures, status, stop))
         tasks.create_task(_end(server, stop))
+    await app.state.intake.close()
 
 
 def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
