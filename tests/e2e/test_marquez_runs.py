@@ -35,7 +35,7 @@ def test_marquez_killed_while_events_flow(tmp_path: Path) -> None:
     with part.run(directory=tmp_path) as own, line_to(own, tmp_path) as line:
         spans, ids = short_runs(line)
         Exporter(line.bridge.endpoints.http).post("/v1/traces", traces(*spans, resource=line.resource))
-        line.bridge.wait(lambda: line.delivered >= 50, "delivers the first events", 60)
+        line.bridge.wait(lambda: line.delivered > 0, "delivers the first events", 60)
         own.kill()
         assert line.delivered < 2 * RUNS, "Marquez was killed too late to show anything"
         own.start()
