@@ -30,6 +30,7 @@ INVARIANTS = {
 SHOWN = 5
 START = "START"
 LATE_MARGIN_S = 5.0
+CRASH_MARGIN_S = 1.0
 
 Event = dict[str, Any]
 Key = tuple[str, str]
@@ -43,7 +44,8 @@ class Findings(msgspec.Struct, kw_only=True):
     unanswered: int = 0
     events: dict[str, int] = msgspec.field(default_factory=dict)
     repeats: dict[str, int] = msgspec.field(default_factory=dict)
-    excused: int = 0
+    late: int = 0
+    cut_off: int = 0
 
     @property
     def lost(self) -> int:
@@ -225,23 +227,31 @@ def _connected(
         if not run.parent or key not in seen.bodies:
             continue
         if not _parent(json.loads(next(iter(seen.bodies[key])))):
-            if run.carried or not _excused(run, known, parent_wait_s, crashes):
-                findings.violations["orphaned"].append(f"{seen.name}: {run.job} ({run.run_id})")
+            if run.carried:
+                findings.violations["orphaned"].append(f"{seen.name}: {run.job} names its parent itself")
+            elif _late(run, known, parent_wait_s):
+                findings.late += 1
+            elif _cut_off(run, known, crashes):
+                findings.cut_off += 1
             else:
-                findings.excused += 1
+                findings.violations["orphaned"].append(f"{seen.name}: {run.job} ({run.run_id})")
         elif not run.carried and seen.told.get((run.parent, START), seen.read[key]) >= seen.read[key]:
             findings.violations["family"].append(f"{seen.name}: {run.job} before its parent")
 
 
-def _excused(run: Expected, known: Known, parent_wait_s: float, crashes: Sequence[float]) -> bool:
-    """Whether the parent was not known in time, or a receiver died that had plain spans in memory (ADR 0003)."""
-    own = min((known.heard[n] for n in (*run.starts, *run.sendings) if n in known.heard), default=0.0)
+def _late(run: Expected, known: Known, parent_wait_s: float) -> bool:
+    """Whether something that connects it with its parent was acknowledged after the wait, or never."""
+    numbers = (*run.starts, *run.sendings)
+    own = min((known.heard[number] for number in numbers if number in known.heard), default=0.0)
     above = [known.acked.get(number) for number in run.above]
-    times = [at for at in above if at is not None]
-    if len(times) < len(above) or max(times) > own + parent_wait_s - LATE_MARGIN_S:
-        return True
-    earliest, latest = min(own, *times) - LATE_MARGIN_S, max(own, *times) + LATE_MARGIN_S
-    return not run.direct and any(earliest <= at <= latest for at in crashes)
+    return any(at is None or at > own + parent_wait_s - LATE_MARGIN_S for at in above)
+
+
+def _cut_off(run: Expected, known: Known, crashes: Sequence[float]) -> bool:
+    """Whether a plain span was in the memory of a receiver that died before the run came (ADR 0003)."""
+    own = max((known.acked[n] for n in (*run.starts, *run.sendings) if n in known.acked), default=0.0)
+    first = min(known.acked[number] for number in run.above)
+    return not run.direct and any(first - CRASH_MARGIN_S <= at <= own + CRASH_MARGIN_S for at in crashes)
 
 
 def _equal(views: Sequence[Seen], findings: Findings) -> None:

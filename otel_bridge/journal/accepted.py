@@ -246,6 +246,12 @@ class AcceptedReader(Reader):
         """Number of the newest row; as rows are numbered without gaps, also how many were ever accepted."""
         return self._number(_SQL["last"]) or 0
 
+    def recent_traces(self, within_ns: int, limit: int) -> list[bytes]:
+        """Traces of the newest rows, up to so long before the very newest; oldest first."""
+        rows = self._rows(_SQL["newest"], (limit,))
+        since_ns = rows[0][1] - within_ns if rows else 0
+        return list(dict.fromkeys(key[:16] for key, received_ns in reversed(rows) if received_ns >= since_ns))
+
     def received_after(self, seq: int) -> int | None:
         """When the first row after `seq` was received (Unix ns)."""
         return self._number(_SQL["received_after"], (seq,))

@@ -7,7 +7,7 @@ for an ancestor makes the plain spans of its trace wanted, as links.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -73,6 +73,11 @@ class Selection:
         self._strict = settings.strict
         self._waiting = WaitingTraces(wait_ns)
         self._recent = RecentSpans(wait_ns)
+
+    def expect(self, trace_ids: Iterable[bytes], now_ns: int) -> None:
+        """Runs of these traces may wait for plain spans: after a restart nobody remembers which."""
+        for trace_id in trace_ids:
+            self._waiting.wait(trace_id, now_ns)
 
     def select(self, signal: Signal, body: bytes, now_ns: int) -> Selected:
         """Select from a protobuf request.

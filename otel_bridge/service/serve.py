@@ -14,11 +14,12 @@ import msgspec
 import structlog
 
 from otel_bridge.extract import MARKERS
-from otel_bridge.journal import AcceptedLog, GroupCommit, converted_up_to, hold, prepare
+from otel_bridge.journal import AcceptedLog, AcceptedReader, GroupCommit, converted_up_to, hold, prepare
 from otel_bridge.model import BridgeError
 from otel_bridge.receive import Receiver, Selection
 from otel_bridge.receive.doors import Doors, Intake, open_doors, open_intake
 from otel_bridge.receive.kafka_source import Sources, make_sources
+from otel_bridge.receive.topology import MAX_WAITING
 from otel_bridge.service.children import Child
 from otel_bridge.service.endpoints import Endpoints
 from otel_bridge.service.poison import Retries
@@ -50,6 +51,7 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             journal = GroupCommit(AcceptedLog.open(directory, settings.journal))
             stack.push_async_callback(journal.close)
             selection = Selection(MARKERS, settings.receive, settings.runs.parent_wait)
+            selection.expect(_recent_traces(directory, settings.runs.parent_wait), time.monotonic_ns())
             receiver = Receiver(selection=selection, journal=journal, settings=settings.receive)
             sources = make_sources(receiver, journal, settings.receive)
             doors = await open_doors(receiver, settings.receive)
@@ -64,6 +66,15 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             ready(endpoints)
             await _watch(stop, journal, directory, intake, [deliver, convert], sources)
             log.info("stopping: no new requests; what is not finished stays in the journal")
+
+
+def _recent_traces(directory: Path, wait_s: float) -> list[bytes]:
+    """Traces in which runs may still wait, of a process that ended."""
+    reader = AcceptedReader(directory)
+    try:
+        return reader.recent_traces(int(2 * wait_s * 1e9), MAX_WAITING)
+    finally:
+        reader.close()
 
 
 def _with_api_port(settings: Settings) -> Settings:
@@ -105,7 +116,9 @@ async def _watch(
     pruned = time.monotonic()
     while not stop.is_set():
         refusing = journal.trouble
-        reason = "; ".join(filter(None, (refusing, *(child.trouble for child in children), sources.trouble(refusing))))
+        reason = "; ".join(
+            filter(None, (refusing, *(child.trouble for child in children), sources.trouble(refusing)))
+        )
         said = {"accepting": not refusing, "reason": reason, "intake": intake.address}
         for child in children:
             child.tell(said | {"sources": msgspec.to_builtins(sources.states)})

@@ -30,6 +30,10 @@ SELECT seq, kind, received_ns, payload FROM accepted WHERE seq > ? ORDER BY seq 
 -- One row.
 SELECT seq, kind, received_ns, payload FROM accepted WHERE seq = ?;
 
+-- name: newest
+-- Keys of the newest spans and log records, and when they were received, latest first.
+SELECT key, received_ns FROM accepted WHERE kind IN ('span', 'log') ORDER BY seq DESC LIMIT ?;
+
 -- name: received_after
 -- When the first row after another was received.
 SELECT received_ns FROM accepted WHERE seq > ? ORDER BY seq LIMIT 1;
