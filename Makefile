@@ -4,12 +4,13 @@
 # make package  the wheels, built and tried in an environment of their own
 # make e2e      the tests with the real Collector, Jaeger, Kafka and Marquez (builds them once, outside the checkout)
 # make bench    writes docs/benchmarks.md
+# make chaos    kills, faults and hostile requests, half an hour or more; writes docs/reliability.md
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check e2e package bench format clean
+.PHONY: demo test check e2e package bench chaos format clean
 
 demo: .venv/run
 	$(BIN)/python examples/demo.py
@@ -42,6 +43,11 @@ package:
 bench: .venv/dev
 	$(BIN)/python -m tests.parts build
 	$(BIN)/python -m benchmarks --write docs/benchmarks.md
+
+chaos: .venv/dev
+	$(BIN)/python -m tests.parts build
+	$(BIN)/python -m chaos.fuzz --requests 1000000
+	$(BIN)/python -m chaos --write docs/reliability.md
 
 format: .venv/dev
 	$(BIN)/ruff format .
