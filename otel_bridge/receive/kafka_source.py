@@ -20,7 +20,8 @@ import structlog
 
 from otel_bridge.kafka import SourceState
 from otel_bridge.model import Defect, Poison, Refused, Tally, TooLarge, Unavailable
-from otel_bridge.receive.ack import Content, Encoding, Receiver
+from otel_bridge.receive.ack import Answer, Content, Encoding, Receiver
+from otel_bridge.receive.inflate import check_size
 from otel_bridge.receive.kafka_letters import Letters
 from otel_bridge.receive.kafka_positions import Positions, Ticket
 from otel_bridge.receive.kafka_reader import Message, Reader
@@ -67,7 +68,6 @@ class Source:
         self._lanes: dict[tuple[str, int, bytes | None], asyncio.Task[None]] = {}
         self._held_up: dict[Ticket, str] = {}
         self._messages = self._empty = self._poison = 0
-        self.what, self.encoding = request_of(source.content, source.encoding)
 
     @property
     def state(self) -> SourceState:
@@ -159,9 +159,9 @@ class Source:
         return await self._patiently(message, attempt)
 
     async def _answered(self, message: Message) -> _Verdict | None:
+        source = self._source
         try:
-            with self._receiver.in_flight.held(len(message.payload)):
-                answer = await self._receiver.answer(self.what, self.encoding, message.payload)
+            answer = await put_through(self._receiver, source.content, source.encoding, message.payload)
         except Unavailable:
             raise
         except TooLarge as refusal:
@@ -202,8 +202,21 @@ class Source:
         )  # fmt: skip
 
 
-def request_of(content: str, encoding: str) -> tuple[Content, Encoding]:
-    """What `Receiver.answer` wants to know of a source's messages."""
+async def put_through(receiver: Receiver, content: str, encoding: str, payload: bytes) -> Answer:
+    """A message of a source with this content and encoding, as a request.
+
+    Raises:
+        Refused: and only that (or CancelledError).
+    """
+    check_size(
+        payload, receiver.max_request
+    )  # a message that is larger than all that may be in flight would wait for ever
+    what, form = _request_of(content, encoding)
+    with receiver.in_flight.held(len(payload)):
+        return await receiver.answer(what, form, payload)
+
+
+def _request_of(content: str, encoding: str) -> tuple[Content, Encoding]:
     if content == "openlineage":
         return "lineage", "json"
     return ("logs" if content == "logs" else "traces"), ("json" if encoding == "otlp_json" else "protobuf")
@@ -241,5 +254,5 @@ def make_sources(receiver: Receiver, shelf: Shelf, settings: Receive) -> Sources
     Raises:
         BridgeError: confluent-kafka is missing, or librdkafka does not accept a source's configuration.
     """
-    share = int(settings.max_in_flight) // (SHARE_OF_IN_FLIGHT * max(len(settings.kafka), 1))
+    share = max(1, int(settings.max_in_flight) // (SHARE_OF_IN_FLIGHT * max(len(settings.kafka), 1)))
     return Sources([Source(one, receiver, shelf, share) for one in settings.kafka])

@@ -12,7 +12,7 @@ import structlog
 from otel_bridge.journal import AcceptedLog, GroupCommit, PoisonReader, Wish
 from otel_bridge.model import BridgeError, Defect, Poison, Refused, Unavailable
 from otel_bridge.receive import Receiver
-from otel_bridge.receive.kafka_source import request_of
+from otel_bridge.receive.kafka_source import put_through
 
 LOOK_EVERY_S = 0.5
 WISHES_KEPT_NS = 86_400 * 10**9
@@ -73,10 +73,8 @@ class Retries:
 
     async def _answered(self, message: Poison) -> str:
         """Why a message can't be taken, or not whole; "" if it was."""
-        what, encoding = request_of(message.content, message.encoding)
         try:
-            with self._receiver.in_flight.held(len(message.payload)):
-                answer = await self._receiver.answer(what, encoding, message.payload)
+            answer = await put_through(self._receiver, message.content, message.encoding, message.payload)
         except Defect as defect:
             return f"{defect}; the log has the details"
         except Unavailable:
