@@ -181,8 +181,9 @@ def _odd_header_block(content: bytes, chance: random.Random) -> bytes:
             b"\x3f\xff\xff\xff\xff\x0f" + good,
         )
     )
-    pieces = [block[i : i + h2.MAX_FRAME] for i in range(0, len(block), h2.MAX_FRAME)]
-    return frame(h2.HEADERS, h2.END_HEADERS, 1, pieces[0]) + frame(h2.DATA, h2.END_STREAM, 1, content)
+    return frame(h2.HEADERS, h2.END_HEADERS, 1, block[: h2.MAX_FRAME]) + frame(
+        h2.DATA, h2.END_STREAM, 1, content
+    )
 
 
 def _continuations(content: bytes, chance: random.Random) -> bytes:

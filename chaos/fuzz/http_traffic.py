@@ -104,6 +104,7 @@ class HttpTraffic:
             connection.send(b"".join(one.data for one in some))
         for connection, some in zip(used, rounds, strict=True):
             self._receive(batch, connection, some)
+            connection.used = True
         self._connections = [c for c in self._connections if not c.ended]
 
     def _receive(self, batch: int, connection: "_Connection", some: list[Sent]) -> None:
@@ -111,8 +112,11 @@ class HttpTraffic:
             try:
                 answer = connection.receive(one.head_only)
             except (OSError, ValueError) as error:
-                self._found(batch, one, repr(error))
                 connection.close()
+                if connection.used and number == 0:  # it was idle for too long
+                    self._again(batch, some)
+                else:
+                    self._found(batch, one, repr(error))
                 return
             self._judge(batch, one, answer)
             if answer.last:
@@ -121,7 +125,7 @@ class HttpTraffic:
                 return
 
     def _again(self, batch: int, unanswered: list[Sent]) -> None:
-        """The connection ended with an answer: what was behind it is sent over another one, as exporters do."""
+        """The connection ended: what got no answer is sent over another one, as exporters do."""
         if unanswered:
             self._exchange_alone(batch, unanswered)
 
@@ -179,6 +183,7 @@ class _Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
         self.ended = False
+        self.used = False
 
     def send(self, data: bytes) -> None:
         """Send; if the other side ended the connection early, its answer says why."""
