@@ -6,6 +6,7 @@ begins anew. `--batch N` repeats one batch, to look at a finding.
 
 import argparse
 import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -36,6 +37,7 @@ class State(msgspec.Struct):
 def main() -> int:
     """Exit code 1 if there are findings."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the bridge ends with us
     file = RESULTS / "state" / f"fuzz-{options.seed}-{options.requests}.json"
     state = State(options.seed, options.requests)
     if file.exists() and not options.again and options.batch is None:
