@@ -148,7 +148,7 @@ def _java(main: str, *arguments: str) -> list[str]:
 def _format(settings: Path, log: Path) -> None:
     """Write the empty storage with a cluster id of its own."""
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    argv = _java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings))
+    argv = _java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(settings))
     with log.open("wb") as output:
         done = subprocess.run(argv, stdout=output, stderr=output, check=False)
     if done.returncode:
