@@ -6,6 +6,7 @@ import click
 
 from otel_bridge.cli.options import configured, data_dir
 from otel_bridge.journal import EventReader, Sums, counted_as, known_sources, sums
+from otel_bridge.openlineage.foreign import INVALID_EVENT
 from otel_bridge.settings import Settings
 
 WAITING_TOO_LONG_S = 60.0
@@ -49,7 +50,9 @@ def _received(figures: Sums, settings: Settings) -> list[str]:
             "A span becomes a run by the attribute openlineage.job.name (docs/attributes.md)."
         )
     found += [
-        f"{count} spans or log records were rejected because of their {reason}. Correct what emits them."
+        f"{count} events of other producers were rejected: their senders got the reasons (docs/producers.md)."
+        if reason == INVALID_EVENT
+        else f"{count} spans or log records were rejected because of their {reason}. Correct what emits them."
         for reason, count in figures.rejected.items()
         if not reason.endswith("_message")
     ]

@@ -19,6 +19,8 @@ from otel_bridge.model import Event, Invalid
 
 RUN_TYPES: Final = ("START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER")
 TERMINAL: Final = frozenset({"COMPLETE", "FAIL", "ABORT"})
+INVALID_EVENT: Final = "invalid_event"
+"""What events that are refused are counted under, among what was rejected."""
 MAX_REASONS: Final = 10
 MAX_DEPTH: Final = 256
 """Deepest nesting that is taken: what any JSON parser on the way still reads."""

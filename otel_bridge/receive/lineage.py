@@ -14,8 +14,6 @@ from otel_bridge.receive.selection import Selected
 KEY_PREFIX = b"O"
 MAX_EVENTS = 10_000
 """Events in one request, so that its answer can name each that failed."""
-REASON = "invalid_event"
-"""What invalid events are counted under, in `Tally.rejected`."""
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -62,7 +60,7 @@ def select(body: bytes) -> Events:
             failures.append(Failed(index, "; ".join(error.reasons)))
         else:
             rows.append(Accepted(Kind.EVENT, KEY_PREFIX + event.digest, each))
-    rejected = {REASON: len(failures)} if failures else {}
+    rejected = {foreign.INVALID_EVENT: len(failures)} if failures else {}
     message = str(Invalid([failures[0].reason])) if failures else ""
     selected = Selected(tuple(rows), Tally(len(bodies), 0, rejected), message)
     return Events(selected, tuple(failures), elements is not None)

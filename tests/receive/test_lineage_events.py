@@ -13,7 +13,8 @@ import pytest
 
 from otel_bridge.journal import AcceptedLog, AcceptedReader, GroupCommit, prepare, sums
 from otel_bridge.model import Kind, Malformed, TooLarge, Unavailable, Unsupported
-from otel_bridge.receive import Receiver, Selection, lineage
+from otel_bridge.openlineage import foreign
+from otel_bridge.receive import Receiver, Selection
 from otel_bridge.receive.ack import Answer
 from otel_bridge.receive.doors import Intake, open_intake
 from otel_bridge.settings import Journal
@@ -58,7 +59,7 @@ def test_what_is_wrong_is_rejected_and_the_rest_kept() -> None:
     assert answer.failures[1].reason.startswith("eventType: is `start`")
     assert [row.payload for row in journal.rows] == [body(), body("COMPLETE")]
     [tally] = journal.tallies
-    assert (tally.received, tally.not_lineage, tally.rejected) == (4, 0, {lineage.REASON: 2})
+    assert (tally.received, tally.not_lineage, tally.rejected) == (4, 0, {foreign.INVALID_EVENT: 2})
 
 
 def test_a_single_invalid_event_is_counted_too() -> None:
@@ -66,7 +67,7 @@ def test_a_single_invalid_event_is_counted_too() -> None:
     [answer] = answers(body("start"), journal=journal)
     assert (answer.rejected, answer.array, len(journal.rows)) == (1, False, 0)
     assert answer.message.endswith("Correct what emits it.")
-    assert journal.tallies[0].rejected == {lineage.REASON: 1}
+    assert journal.tallies[0].rejected == {foreign.INVALID_EVENT: 1}
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[" + body(), b"[1,]", b"\xff\xfe", b"<event/>", b"[NaN]"])
