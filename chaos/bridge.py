@@ -5,18 +5,22 @@ import os
 import random
 import resource
 import subprocess
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from chaos.kills import in_commit, kill, processes
+from chaos.schedule import AT_RANDOM, IN_COMMIT, TWICE
 from otel_bridge.model import BridgeError
 from otel_bridge.testing import BridgeProcess
 
 COMMIT_WITHIN_S = 2.0
 WRITERS = ("receive", "convert")
+STARTS_S = 1.5
+CHILD_STARTS_S = 0.8
 CHILD_WITHIN_S = 15.0
 PARENT_WAIT_S = 10.0
 SETTINGS = {
@@ -90,19 +94,42 @@ class Victim:
         With `back` false a bridge stays down until `start`.
         """
         pid = self._pid(self._rng.choice(WRITERS) if target == "all" else target)
-        inside = in_commit(pid, COMMIT_WITHIN_S, nudge) if moment == "in a commit" else ""
+        inside = in_commit(pid, COMMIT_WITHIN_S, nudge) if moment == IN_COMMIT else ""
         if not inside:
             time.sleep(self._rng.random() * 0.1)
         doomed = list(processes(self.bridge).values()) if target == "all" else [pid]
-        for each in doomed:
-            kill(each)
+        self._kill(target, inside or AT_RANDOM, doomed)
+        whole = target in {"receive", "all"}
+        if moment == TWICE:
+            self._interrupt(target, pid, whole=whole)
+        if whole and back:
+            self.start()
+
+    def _kill(self, target: str, moment: str, pids: Iterable[int]) -> None:
+        for pid in pids:
+            kill(pid)
         self.killed[target] += 1
-        self.moments[inside or "at random"] += 1
+        self.moments[moment] += 1
         if target in {"receive", "all"}:
             self.crashes.append(time.monotonic())
             self.bridge.kill()
-            if back:
-                self.start()
+
+    def _interrupt(self, target: str, before: int, *, whole: bool) -> None:
+        """Kill it once more, while it starts."""
+        if not whole:
+            pid = self._pid(target, before)
+            time.sleep(self._rng.random() * CHILD_STARTS_S)
+            return self._kill(target, TWICE, [pid])
+        starting = threading.Thread(target=self._start_in_vain)
+        starting.start()
+        time.sleep(0.05 + self._rng.random() * STARTS_S)
+        self._kill(target, TWICE, processes(self.bridge).values() if target == "all" else [self.bridge.pid])
+        starting.join()
+        return None
+
+    def _start_in_vain(self) -> None:
+        with contextlib.suppress(AssertionError):
+            self.bridge.start()
 
     def limit(self, size: int) -> None:
         """No process of it may make a file larger than this (RLIMIT_FSIZE); -1 lifts it."""
@@ -111,11 +138,13 @@ class Victim:
                 hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
 
-    def _pid(self, role: str) -> int:
+    def _pid(self, role: str, before: int = 0) -> int:
+        """Of the process that has this role now, or of the one after `before`."""
         end = time.monotonic() + CHILD_WITHIN_S
-        while (pid := processes(self.bridge).get(role)) is None:
+        while (pid := processes(self.bridge).get(role)) in {None, before}:
             assert time.monotonic() < end, f"the {role} process did not come back:\n{self.bridge.log()}"
             time.sleep(0.02)
+        assert pid is not None
         return pid
 
 

@@ -20,9 +20,9 @@ from tests.parts import PartMissing, collector
 
 DISK_MIB = 64
 STORM_TEXT = """\
-OTLP over HTTP and gRPC from a sender that repeats as the Collector does. Four destinations: `rude` answers 500,
+OTLP over HTTP and gRPC from a sender that repeats as the Collector does. Destinations: `rude` answers 500,
 hangs, resets connections and cuts answers off; `polite` asks for pauses (429 with Retry-After, 503), is slow, and
-resets; `file` is moved away; `stream` is a Kafka topic. Each is out of reach now and then: closed ports, a folder in
+resets; `file` is moved away; `stream`, where Kafka is installed, is a topic. Each is out of reach now and then: closed ports, a folder in
 the file's place, a broker killed. The bridge's processes are killed with SIGKILL, alone and together, many of them
 while they write or sync the journal. For a while nothing can be written (RLIMIT_FSIZE of 0), until
 requests were refused. The wall clock of the bridge's processes jumps by hours and days, to and fro."""
@@ -141,8 +141,11 @@ def _arrived(outcome: Outcome) -> Iterator[tuple[str, str]]:
     findings = outcome.findings
     yield "events, by destination", _listed(findings.events)
     yield "exact repeats, by destination", _listed(findings.repeats)
-    yield "without a parent, by destination: it came too late", str(findings.late)
-    yield "without a parent: a plain span was in the memory of a killed process", str(findings.cut_off)
+    yield "runs without their parent: it came too late", str(len(findings.late))
+    yield (
+        "runs without their parent: a plain span was in a killed process's memory",
+        str(len(findings.cut_off)),
+    )
 
 
 def _judged(name: str, size: Size, outcome: Outcome) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from chaos.kills import ROLES
 Kind = Literal["kill", "down", "up", "move", "fill", "limit", "clock"]
 IN_COMMIT = "in a commit"
 AT_RANDOM = "at random"
+TWICE = "while it starts"
 HOUR_S = 3600
 JUMPS_S = (6 * HOUR_S, -6 * HOUR_S, 240 * HOUR_S, -3 * HOUR_S, 40)
 
@@ -50,10 +51,11 @@ def schedule(
 
 
 def _kills(rng: random.Random, count: int) -> list[list[tuple[Kind, str, str]]]:
-    """Each process as often as the others, and all at once; every fourth at a random moment."""
+    """Each process as often as the others, and all at once; every fourth at random, and one while it starts."""
     targets = [(*ROLES, "all")[n % 4] for n in range(count)]
     rng.shuffle(targets)
-    return [[("kill", target, AT_RANDOM if n % 4 == 3 else IN_COMMIT)] for n, target in enumerate(targets)]
+    moments = (IN_COMMIT, TWICE, IN_COMMIT, AT_RANDOM)
+    return [[("kill", target, moments[n % 4])] for n, target in enumerate(targets)]
 
 
 def _placed(

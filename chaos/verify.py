@@ -44,8 +44,8 @@ class Findings(msgspec.Struct, kw_only=True):
     unanswered: int = 0
     events: dict[str, int] = msgspec.field(default_factory=dict)
     repeats: dict[str, int] = msgspec.field(default_factory=dict)
-    late: int = 0
-    cut_off: int = 0
+    late: set[str] = msgspec.field(default_factory=set)
+    cut_off: set[str] = msgspec.field(default_factory=set)
 
     @property
     def lost(self) -> int:
@@ -230,9 +230,9 @@ def _connected(
             if run.carried:
                 findings.violations["orphaned"].append(f"{seen.name}: {run.job} names its parent itself")
             elif _late(run, known, parent_wait_s):
-                findings.late += 1
+                findings.late.add(run.run_id)
             elif _cut_off(run, known, crashes):
-                findings.cut_off += 1
+                findings.cut_off.add(run.run_id)
             else:
                 findings.violations["orphaned"].append(f"{seen.name}: {run.job} ({run.run_id})")
         elif not run.carried and seen.told.get((run.parent, START), seen.read[key]) >= seen.read[key]:

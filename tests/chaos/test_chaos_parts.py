@@ -28,7 +28,7 @@ def test_a_schedule_has_every_kill_within_the_requests_and_ends_what_it_begins()
     kills = [action for action in actions if action.kind == "kill"]
     assert len(kills) == 24
     assert {kill.target for kill in kills} == {"receive", "convert", "deliver", "all"}
-    assert {kill.detail for kill in kills} == {"in a commit", "at random"}
+    assert {kill.detail for kill in kills} == {"in a commit", "at random", "while it starts"}
     assert all(0 <= action.at <= 1000 for action in actions)
     for name in ("a", "b"):
         found = [a.kind for a in actions if a.target == name]
