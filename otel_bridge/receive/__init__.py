@@ -1,10 +1,10 @@
-"""OTLP in: bytes to rows of the journal.
+"""OTLP and events of other producers in: bytes to rows of the journal.
 
-    grpc_door   http     two doors, each with its limits, credentials and error format
+    grpc_door   http     doors, each with its limits, credentials and error format; one more for the API
           └──┬───┘
-            ack          one function behind both: inflate, select, make durable, answer
+            ack          one function behind all: inflate, select, make durable, answer
              │
-         selection       what of a request is lineage (frames, jsonrequest, topology)
+         selection       what of a request is lineage (frames, jsonrequest, topology); lineage: events as they are
              │
           decode         a row's payload back to a Span or LogEvent, in the converting process
 

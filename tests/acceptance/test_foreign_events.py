@@ -46,6 +46,15 @@ def post(bridge: BridgeProcess, content: bytes, path: str = "/api/v1/lineage") -
         return 0
 
 
+def get(bridge: BridgeProcess, path: str) -> int:
+    """The status; 0 if nobody answers."""
+    try:
+        with urllib.request.urlopen(bridge.api_url + path, timeout=10) as answer:
+            return int(answer.status)
+    except OSError:
+        return 0
+
+
 def deliver(bridge: BridgeProcess, content: bytes) -> None:
     """As a sender that repeats until it is told that the event is taken."""
     end = time.monotonic() + 30
@@ -172,6 +181,7 @@ def test_a_killed_api_process_loses_nothing_of_a_client_that_repeats(
     runs = ended(process)
     lineage_sink.wait_for(lambda sink: len(sink.events.runs()) == len(runs) and len(sink.events) >= 62, 60)
     assert set(lineage_sink.events.runs()) == set(runs)
+    bridge.wait(lambda: get(bridge, "/health") == 200, "answers again", 30)
     bridge.wait(lambda: destination(bridge, "archive")["delivered"] == 62, "has delivered everything", 30)
     assert destination(bridge, "sink")["events"] == 62
 
