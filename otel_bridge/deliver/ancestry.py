@@ -88,7 +88,8 @@ def _known(first: StoredEvent, parent: Known | None) -> Known:
     if facet is None:
         return Known(first.seq, None, event.job_name)
     above = parent.path if parent and len(parent.path) <= LONGEST else None
-    return Known(first.seq, above, joined(parent_path(facet, above), event.job_name))
+    said = parent_path({**facet, "root": None}, None)
+    return Known(first.seq, above, joined(parent_path(facet, above), event.job_name, said))
 
 
 def _parent_facet(event: Event) -> dict[str, Any] | None:

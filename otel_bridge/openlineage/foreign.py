@@ -131,7 +131,7 @@ def _problems(event: _Json) -> Iterator[str]:
 
 def _of_run(event: _Json) -> Iterator[str]:
     run = event["run"]
-    if event.get("eventType") not in RUN_TYPES:
+    if event.get("eventType") is not None and event["eventType"] not in RUN_TYPES:
         yield f"eventType: {_wrong(event, 'eventType')}, must be one of {', '.join(RUN_TYPES)}"
     if not isinstance(run, dict):
         yield "run: must be an object"
@@ -248,7 +248,7 @@ def event(found: Mapping[str, Any], body: bytes) -> Event:
         facets = run.get("facets") or {}
         trace_id, span_id = _span_of(facets)
         return Event(
-            type=found["eventType"],
+            type=found.get("eventType") or "OTHER",
             key=run["runId"].lower(),
             parent_key=_parent_of(facets),
             event_time_ns=time_ns,

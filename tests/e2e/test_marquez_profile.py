@@ -161,6 +161,24 @@ def facet(**fields: Any) -> dict[str, Any]:
     }
 
 
+def test_names_that_begin_with_a_parent_that_has_a_parent(pipelines: Pipelines) -> None:
+    """marquez.parent-path: `sched` starts `dag`, whose tasks are called `dag.task` as Airflow does."""
+    namespace = f"floe.test.{uuid.uuid4().hex[:8]}"
+    ids = {name: str(uuid.uuid4()) for name in ("sched", "dag", "dag.task")}
+    above = {"dag": "sched", "dag.task": "dag"}
+
+    def said(kind: str, name: str, second: int) -> dict[str, Any]:
+        made = event(kind, ids[name], second, job={"namespace": namespace, "name": name, "facets": {}})
+        if parent := above.get(name):
+            job = {"namespace": namespace, "name": parent}
+            made["run"]["facets"]["parent"] = facet(run={"runId": ids[parent]}, job=job)
+        return made
+
+    pipelines.post(*(said("START", name, 1) for name in ids), *(said("COMPLETE", name, 2) for name in ids))
+    jobs = {name: job["parentJobName"] for name, job in pipelines.jobs(namespace).items()}
+    assert jobs == {"sched": None, "sched.dag": "sched", "sched.dag.task": "sched.dag"}
+
+
 def test_running_and_other_do_not_move_the_start(pipelines: Pipelines) -> None:
     """marquez.types"""
     run = str(uuid.uuid4())

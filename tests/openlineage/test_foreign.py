@@ -67,6 +67,13 @@ def test_the_parent_facet_by_its_old_name() -> None:
     assert foreign.read(body(run={"runId": RUN, "facets": facets})).event.parent_key == PARENT.lower()
 
 
+def test_a_run_event_without_a_type_adds_to_its_run() -> None:
+    """The specification does not require eventType."""
+    said = body(eventType=None)
+    event = foreign.read(said).event
+    assert (event.type, event.key, event.body) == ("OTHER", RUN.lower(), said)
+
+
 def test_static_events() -> None:
     common = {"eventType": None, "run": None}
     job = foreign.read(body(**common)).event
@@ -102,7 +109,6 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "no producer": ({"producer": None}, "producer: is missing, must be a URI"),
     "producer": ({"producer": "dbt"}, "producer: is `dbt`, must be a URI"),
     "schema": ({"schemaURL": 7}, "schemaURL: is no text, must be a URI"),
-    "no type": ({"eventType": None}, "eventType: is missing, must be one of START"),
     "type": ({"eventType": "start"}, "eventType: is `start`, must be one of START"),
     "run": ({"run": []}, "run: must be an object"),
     "run id": ({"run": {"runId": "daily"}}, "run.runId: is `daily`, must be a UUID"),

@@ -108,6 +108,8 @@ def marquez_parent_path(profile: ProfileName) -> None:
     assert sent(profile, full).body == event(full).body
     top = body(run={"parent": facet(run={"runId": "p"}, job={"namespace": "ns", "name": "dag"})})
     assert sent(profile, top).body == event(top).body
+    nested = got(profile, body(run={"parent": parent("dag")}, name="dag.task"), "top.dag")
+    assert (parent_name(nested), nested["job"]["name"]) == ("top.dag", "top.dag.task")
     alike = got(profile, body(run={"parent": parent("a.b")}, name="a.b"))
     assert (parent_name(alike), alike["job"]["name"]) == ("a.b", "a.b.a.b")
 
@@ -240,6 +242,8 @@ def atlan_names(profile: ProfileName) -> None:
     made = got(profile, body(run={"parent": parent("task", root="dag")}, name="sub"))
     assert (parent_name(made), made["job"]["name"]) == ("dag.task", "dag.task.sub")
     made = got(profile, body(run={"parent": parent("task")}, name="sub"), "a.b.task")
+    assert (parent_name(made), made["job"]["name"]) == ("a.b.task", "a.b.task.sub")
+    made = got(profile, body(run={"parent": parent("task")}, name="task.sub"), "a.b.task")
     assert (parent_name(made), made["job"]["name"]) == ("a.b.task", "a.b.task.sub")
 
 

@@ -184,18 +184,19 @@ class ParentPaths(Rule, frozen=True, kw_only=True):
     def what(self) -> str:
         """As the documents say it."""
         return (
-            "`job.name` stays; `parent.job.name` becomes the full name, `<grandparent>.<parent>`, as far up as the "
-            "event log knows the runs above. A parent that is not in the log before the run, or no longer, is placed "
-            "below its `root`."
+            "`parent.job.name` becomes the full name, `<grandparent>.<parent>`, as far up as the event log knows the "
+            "runs above. A parent that is not in the log before the run, or no longer, is placed below its `root`. "
+            "`job.name` stays, unless it begins with the parent's short name: that becomes the full one, too."
         )
 
     def apply(self, draft: Draft, known_path: str | None) -> None:
         """Rename the parent's job in the facet."""
-        path = _parent_renamed(draft, known_path)
+        said, path = _parent_renamed(draft, known_path)
         name = text_of(draft.job, "name")
-        if path and path == name and "." in path:
-            # Marquez then looks for a parent called like this without its last part.
-            draft.put(draft.job, "name", f"{path}.{name}")
+        # Marquez puts the parent in front of a plain name by itself. It takes one that is called exactly like its
+        # parent apart, and looks for a parent without the last part.
+        if path and (_below(name, said) or (path == name and "." in path)):
+            draft.put(draft.job, "name", joined(path, name, said))
 
 
 class NamePaths(Rule, frozen=True, kw_only=True):
@@ -207,10 +208,10 @@ class NamePaths(Rule, frozen=True, kw_only=True):
 
     def apply(self, draft: Draft, known_path: str | None) -> None:
         """Rename both."""
-        path = _parent_renamed(draft, known_path)
+        said, path = _parent_renamed(draft, known_path)
         name = text_of(draft.job, "name")
-        if path and joined(path, name) != name:
-            draft.put(draft.job, "name", joined(path, name))
+        if path and joined(path, name, said) != name:
+            draft.put(draft.job, "name", joined(path, name, said))
 
 
 class NamespaceCharacters(Rule, frozen=True, kw_only=True):
@@ -287,13 +288,15 @@ class Cap(Rule, frozen=True, kw_only=True):
         return f"At most {self.size:,} bytes; a larger event sheds facets in the order below."
 
 
-def joined(path: str, name: str) -> str:
-    """The full name of a job below another.
+def joined(path: str, name: str, said: str = "") -> str:
+    """The full name of a job below another, whose full name is `path` and which the job's event calls `said`.
 
-    >>> joined("dag", "task"), joined("dag", "dag.task")
-    ('dag.task', 'dag.task')
+    >>> joined("dag", "task"), joined("dag", "dag.task"), joined("top.dag", "dag.task", "dag")
+    ('dag.task', 'dag.task', 'top.dag.task')
     """
-    return name if name.startswith(f"{path}.") else f"{path}.{name}"
+    if _below(name, path):
+        return name
+    return f"{path}{name[len(said) :]}" if _below(name, said) else f"{path}.{name}"
 
 
 def parent_path(facet: Members, known_path: str | None) -> str:
@@ -334,16 +337,21 @@ def _is(one: Members, what: str, other: Members, keys: tuple[str, ...]) -> bool:
     return all(text_of(first, key) == text_of(second, key) for key in keys)
 
 
-def _parent_renamed(draft: Draft, known_path: str | None) -> str:
-    """Name the parent's job by its path, which is returned; "" without a parent."""
+def _below(name: str, above: str) -> bool:
+    """Whether a name already says what it is below of."""
+    return bool(above) and name.startswith(f"{above}.")
+
+
+def _parent_renamed(draft: Draft, known_path: str | None) -> tuple[str, str]:
+    """Name the parent's job by its path; returns how it was called, and the path. Both "" without a parent."""
     facet = opened(draft.run_facets, "parent") if draft.of_run else {}
     job = opened(facet, "job")
     if not job:
-        return ""
-    path = parent_path(facet, known_path)
-    if path != text_of(job, "name"):
+        return "", ""
+    said, path = text_of(job, "name"), parent_path(facet, known_path)
+    if path != said:
         draft.put(job, "name", path)
-    return path
+    return said, path
 
 
 def _bytes(value: Any) -> bytes:
