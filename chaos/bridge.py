@@ -131,6 +131,15 @@ class Victim:
         with contextlib.suppress(AssertionError):
             self.bridge.start()
 
+    def steady(self) -> None:
+        """Until all processes have run for a while: a clock that is set forward while none looks ends waits early."""
+        end, since, known = time.monotonic() + CHILD_WITHIN_S, time.monotonic(), processes(self.bridge)
+        while len(known) < 3 or time.monotonic() < since + STARTS_S:
+            assert time.monotonic() < end, f"a process did not come back:\n{self.bridge.log()}"
+            time.sleep(0.05)
+            if (now := processes(self.bridge)) != known:
+                since, known = time.monotonic(), now
+
     def limit(self, size: int) -> None:
         """No process of it may make a file larger than this (RLIMIT_FSIZE); -1 lifts it."""
         for pid in processes(self.bridge).values():

@@ -185,7 +185,8 @@ LIMITS = """
 
 What this does not show: SIGKILL leaves what was handed to the kernel, so the page cache survives every kill; that
 synced data survives a power cut is the promise of SQLite and of the disk. Moments of kills differ from run to run,
-their order and number do not."""
+their order and number do not. A clock that is set forward while the converting process is down ends the waits of
+that moment early; while it runs, waits keep their length."""
 
 
 @contextmanager

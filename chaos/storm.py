@@ -222,6 +222,7 @@ class _Stage:
                 self._limited()
             case "clock":
                 assert self._clock
+                self.victim.steady()
                 self._clock.set(int(action.detail))
 
     def _nudge(self) -> None:

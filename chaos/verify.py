@@ -29,7 +29,7 @@ INVARIANTS = {
 }
 SHOWN = 5
 START = "START"
-LATE_MARGIN_S = 5.0
+LATE_MARGIN_S = 3.0
 CRASH_MARGIN_S = 1.0
 
 Event = dict[str, Any]
