@@ -17,6 +17,8 @@ from otel_bridge.receive import frames
 MAX_WAITING = 16384
 RECENT_BYTES = 16 * 1024**2
 BLOCK_BYTES = 512 * 1024
+REQUEST_BYTES, SPAN_BYTES = 256, 64
+"""What a remembered request or span weighs beside its bytes, so that many empty ones are not free."""
 
 Body = Callable[[], bytes]
 """A remembered request of plain spans; called once, if ever. Raises Malformed if it turns out to be none."""
@@ -97,12 +99,12 @@ class RecentSpans:
 
     def add_request(self, body: Body, size: int, now_ns: int) -> None:
         """Remember a request without lineage; nothing of it is looked at now."""
-        self._add(body, (), size, now_ns)
+        self._add(body, (), size + REQUEST_BYTES, now_ns)
 
     def add_spans(self, spans: Sequence[bytes], now_ns: int) -> None:
         """Remember the plain spans of a request that had others as well."""
         if spans:
-            self._add(None, spans, sum(map(len, spans)), now_ns)
+            self._add(None, spans, sum(map(len, spans)) + SPAN_BYTES * len(spans), now_ns)
 
     def take(self, trace_id: bytes, now_ns: int) -> list[bytes]:
         """The remembered spans of a trace, oldest first. They are remembered no longer."""

@@ -19,7 +19,7 @@ from chaos.fuzz.pure import Pure
 from otel_bridge.extract import extract
 from otel_bridge.model import Resource, Span, SpanEvent, State, Status
 from otel_bridge.namespaces import Namespaces
-from otel_bridge.receive import decode
+from otel_bridge.receive import decode, topology
 from otel_bridge.settings import Settings
 from otel_bridge.testing import InProcessBridge
 from otel_bridge.testing.sink import Request
@@ -205,3 +205,13 @@ def test_large_resources_are_not_remembered():
         bridge.receive("traces", body)
         assert bridge.settle().types("j") == ["START", "COMPLETE"]
     assert decode._resource.cache_info().currsize == 0
+
+
+def test_many_spans_without_a_byte_are_not_remembered_for_nothing():
+    """What is remembered for late parents is bounded, also when spans weigh nothing on the wire."""
+    recent = topology.RecentSpans(keep_ns=10**9)
+    for _ in range(20):
+        recent.add_spans([b""] * 100_000, 0)
+        recent.add_request(lambda: b"", 0, 0)
+    assert recent.size <= topology.RECENT_BYTES
+    assert sum(len(block._spans) for block in recent._blocks) < 500_000
