@@ -40,9 +40,7 @@ def exception(attributes: Mapping[str, Value], resource: Resource) -> ErrorDetai
     stack = str(attributes.get("exception.stacktrace") or "")
     if not kind and not message and not stack.strip():
         return None
-    summary = (
-        f"{kind}: {message}" if kind and message else kind or message or stack.strip().splitlines()[-1]
-    )
+    summary = f"{kind}: {message}" if kind and message else kind or message or stack.strip().splitlines()[-1]
     return ErrorDetail(summary, language(resource), stack or None)
 
 
