@@ -6,6 +6,7 @@
 
 import contextlib
 import copy
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,10 +32,13 @@ def resolve(environ: Mapping[str, str], cwd: Path) -> Transport | None:
     if not _speaks(environ, cwd):
         return None
     _check_file(environ)
-    with _as_if(environ, cwd):
+    with _as_if(environ, cwd), _overheard() as errors:
         found = _ask_client()
     if found is None:
-        raise ValueError("it names no transport. Set OPENLINEAGE_URL, or a transport in openlineage.yml")
+        said = f" ({'; '.join(errors)})" if errors else ""
+        raise ValueError(
+            f"it names no transport{said}. Set OPENLINEAGE_URL, or a transport in openlineage.yml"
+        )
     return None if found["type"] == "noop" else found
 
 
@@ -91,13 +95,36 @@ def _legacy(config: Any) -> Transport:
 @contextlib.contextmanager
 def _as_if(environ: Mapping[str, str], cwd: Path) -> Iterator[None]:
     """The client looks at the process's environment, and writes into it; only ever used while starting."""
-    variables, here = dict(os.environ), Path.cwd()
+    given, variables, here = dict(environ), dict(os.environ), Path.cwd()  # `environ` may be `os.environ` itself
     try:
         os.environ.clear()
-        os.environ.update(environ)
+        os.environ.update(given)
         os.chdir(cwd)
         yield
     finally:
         os.chdir(here)
         os.environ.clear()
         os.environ.update(variables)
+
+
+@contextlib.contextmanager
+def _overheard() -> Iterator[list[str]]:
+    """Errors that the client only logs: in our error, and not, with a traceback, on stderr, before our log is set up."""
+    errors: list[str] = []
+    handler, logger = _Errors(errors), logging.getLogger("openlineage")
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield errors
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagated
+
+
+class _Errors(logging.Handler):
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._errors = errors
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._errors.append(record.getMessage().strip(" :"))

@@ -91,7 +91,7 @@ def test_disabled(home: Path) -> None:
     [
         ({"OPENLINEAGE_CONFIG": "/nowhere.yml"}, None, "names /nowhere.yml, which is no file"),
         ({"OPENLINEAGE_API_KEY": "k"}, None, "names no transport"),
-        ({}, "transport: [", "names no transport"),
+        ({}, "transport: [", "names no transport .Couldn't read content of the OpenLineage config file"),
         ({}, "transport: {type: http}", "url"),
         ({"OPENLINEAGE_URL": "h:80"}, None, "Need valid url"),
         ({}, "transport: {type: http, url: 'http://h', auth: {type: api_key}}", "apiKey is required"),
@@ -115,6 +115,15 @@ def test_the_process_environment_is_left_alone(home: Path) -> None:
     before, here = dict(os.environ), Path.cwd()
     found(home, OPENLINEAGE_URL="http://h", OPENLINEAGE_API_KEY="k")
     assert (dict(os.environ), Path.cwd()) == (before, here)
+
+
+def test_the_process_environment_itself_can_be_given(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every command does."""
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://h")
+    made = from_environment(os.environ, home.parent / "cwd")
+    assert made
+    assert made.options.transport["url"] == "http://h"
+    assert os.environ["OPENLINEAGE_URL"] == "http://h"
 
 
 def test_fetched_tokens(log: Log, sink: Sink) -> None:
