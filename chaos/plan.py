@@ -17,7 +17,7 @@ import msgspec
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.otlp import logs, record, span, traces
+from tests.otlp import T0, logs, record, span, traces
 
 RUNS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:otel-bridge:run:v1")
 NAMESPACE = "floe.test.sales"
@@ -25,26 +25,32 @@ STORE = "postgres://db.example:5432"
 OPEN_PIPELINES = 8
 STEADY_S = 600.0
 SILENT_S = 1.0
+SILENCES = 3
+"""So many silent intervals make a run lost."""
 
 Protocol = Literal["http", "grpc"]
 Signal = Literal["traces", "logs"]
+Ref = tuple[str, str]
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `parent` is the run id above, "" at the top; `direct` says that no plain span lies between.
 
-    `sendings` are the requests that carry its span; `above` those that carry what connects it with its parent.
+    `began_ns` and `ended_ns` are Unix times, datasets (namespace, name). `sendings` are the requests that carry its
+    span; `above` those that carry what connects it with its parent.
     """
 
     run_id: str
     job: str
     end: str
+    began_ns: int = T0
+    ended_ns: int = T0
     error: str = ""
     parent: str = ""
     direct: bool = True
     carried: bool = False
-    inputs: frozenset[str] = frozenset()
-    outputs: frozenset[str] = frozenset()
+    inputs: frozenset[Ref] = frozenset()
+    outputs: frozenset[Ref] = frozenset()
     sendings: tuple[int, ...] = ()
     starts: tuple[int, ...] = ()
     above: tuple[int, ...] = ()
@@ -94,12 +100,17 @@ class _Node(msgspec.Struct):
     piece: _Piece | None = None
     start: _Piece | None = None
     error: str = ""
+    began_s: float = 0
+    lasted_s: float = 0
     inputs: frozenset[str] = frozenset()
     outputs: frozenset[str] = frozenset()
 
 
 class Planner:
-    """Makes a plan. `carried`: runs name their parent and root themselves, as otel-lineage does."""
+    """Makes a plan of so many runs that will be acknowledged, and of some whose requests are cut.
+
+    `carried`: runs name their parent and root themselves, as otel-lineage does.
+    """
 
     def __init__(self, seed: int, runs: int, *, carried: bool = False, grpc: bool = True) -> None:
         self._rng = random.Random(f"plan {seed}")
@@ -114,7 +125,7 @@ class Planner:
 
     def plan(self) -> Plan:
         """The plan of this seed."""
-        while len(self._nodes) < self._wanted:
+        while len(self._nodes) - len(self._cut) < self._wanted:
             self._wave()
         return Plan(self._sendings, {n.run: self._expected(n) for n in self._nodes}, self._plain, self._seed)
 
@@ -124,7 +135,7 @@ class Planner:
         """Some pipelines side by side, until all their spans are sent."""
         lines = [self._pipeline() for _ in range(OPEN_PIPELINES)]
         if self._rng.random() < 0.4:
-            self._send_cut(self._pipeline())
+            self._send_cut(self._tree(self._rng.randbytes(16)))
         while lines:
             self._send_some(lines)
             lines = [line for line in lines if line]
@@ -180,11 +191,12 @@ class Planner:
     # Pipelines
 
     def _pipeline(self) -> list[_Piece]:
-        """Its pieces in the order of sending: a start event first, then spans, children before parents mostly."""
         trace = self._rng.randbytes(16)
+        return self._silent(trace) if self._rng.random() < 0.04 else self._tree(trace)
+
+    def _tree(self, trace: bytes) -> list[_Piece]:
+        """Its pieces in the order of sending: a start event first, then spans, children before parents mostly."""
         nodes: list[_Node] = []
-        if self._rng.random() < 0.04:
-            return self._silent(trace)
         for _ in range(self._rng.choice((1, 2, 3, 4, 6))):
             nodes.append(self._node(trace, self._rng.choice(nodes) if nodes else None))
         self._nodes += nodes
@@ -200,7 +212,9 @@ class Planner:
         above = self._plain_spans(trace, node) if parent else self._nothing()
         node.error = f"no such column: c{self._rng.randrange(99)}" if self._rng.random() < 0.15 else ""
         node.inputs, node.outputs = self._datasets("in"), self._datasets("out")
-        attributes = self._attributes(node)
+        node.began_s, node.lasted_s = self._rng.randrange(10**6) / 1000, self._rng.randrange(10**5) / 1000
+        times = {"start_s": node.began_s, "end_s": node.began_s + node.lasted_s}
+        attributes = self._attributes(node) | times
         node.piece = _Piece(span(trace, own, above, job=job, error=node.error, **attributes), node.run)
         if not parent and self._rng.random() < 0.3:
             node.start = _Piece(self._start(trace, node, STEADY_S, above), node.run)
@@ -210,6 +224,7 @@ class Planner:
         """A run that starts and is never heard of again."""
         own = self._rng.randbytes(8)
         node = _Node(own, run_id(trace, own), f"job-{len(self._nodes)}-{own.hex()}", None, silent=True)
+        node.lasted_s = SILENCES * SILENT_S
         node.piece = _Piece(self._start(trace, node, SILENT_S, b""), node.run)
         self._nodes.append(node)
         return [node.piece]
@@ -218,7 +233,8 @@ class Planner:
         attributes = self._attributes(node) | {"openlineage__heartbeat__interval": interval_s}
         if above:
             attributes["openlineage__parent__span__id"] = above.hex()
-        return record("openlineage.run.start", trace, node.own, **attributes, openlineage__job__name=node.job)
+        attributes |= {"at_s": node.began_s, "openlineage__job__name": node.job}
+        return record("openlineage.run.start", trace, node.own, **attributes)
 
     def _nothing(self) -> bytes:
         """No span above, or now and then one that nobody sends."""
@@ -265,12 +281,14 @@ class Planner:
             run_id=node.run,
             job=node.job,
             end="ABORT" if node.silent else "FAIL" if node.error else "COMPLETE",
+            began_ns=T0 + round(node.began_s * 1e9),
+            ended_ns=T0 + round((node.began_s + node.lasted_s) * 1e9),
             error=node.error,
             parent=node.parent.run if node.parent else "",
             direct=not node.between,
             carried=self._carried,
-            inputs=node.inputs,
-            outputs=node.outputs,
+            inputs=frozenset((STORE, name) for name in node.inputs),
+            outputs=frozenset((STORE, name) for name in node.outputs),
             sendings=tuple(node.piece.number),
             starts=tuple(node.start.number) if node.start else (),
             above=tuple(_above(node)),

@@ -6,13 +6,14 @@ order and for what must not exist; and what the bridge was *told* is there, for 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from chaos.far import Arrival
-from chaos.plan import NAMESPACE, Expected, Plan
+from chaos.plan import NAMESPACE, Expected, Plan, Ref, run_id
 from chaos.sender import Line
 
 INVARIANTS = {
@@ -22,7 +23,7 @@ INVARIANTS = {
     "order": "a run's terminal event is sent only after its START was taken",
     "family": "a child's START is sent only after the START of the parent that it names was taken",
     "second": "no run has two different STARTs, or two different terminal events",
-    "altered": "job, state, error message, datasets and parent are those that were sent",
+    "altered": "job, state, times, error message, datasets, parent, root and trace are those that were sent",
     "invented": "no event speaks of a run that was not sent, and none of a plain span",
     "orphaned": "a run goes without its parent only if what connects them came too late",
     "unequal": "all destinations hold the same bodies, byte for byte",
@@ -31,6 +32,7 @@ SHOWN = 5
 START = "START"
 LATE_MARGIN_S = 3.0
 CRASH_MARGIN_S = 1.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Event = dict[str, Any]
 Key = tuple[str, str]
@@ -170,48 +172,88 @@ def _present(plan: Plan, known: Known, seen: Seen, findings: Findings) -> None:
 
 
 def _ordered(seen: Seen, findings: Findings) -> None:
-    for (run_id, kind), place in seen.read.items():
-        if kind != START and seen.told.get((run_id, START), place) >= place:
-            findings.violations["order"].append(f"{seen.name}: {kind} of {run_id} before its START")
+    for (run, kind), place in seen.read.items():
+        if kind != START and seen.told.get((run, START), place) >= place:
+            findings.violations["order"].append(f"{seen.name}: {kind} of {run} before its START")
 
 
 def _content(plan: Plan, seen: Seen, findings: Findings) -> None:
     ends: Counter[str] = Counter()
-    for (run_id, kind), versions in seen.bodies.items():
-        run = plan.runs.get(run_id)
+    for (named, kind), versions in seen.bodies.items():
+        run = plan.runs.get(named)
         if run is None:
-            findings.violations["invented"].append(f"{seen.name}: {kind} of {run_id}, which was never sent")
+            findings.violations["invented"].append(f"{seen.name}: {kind} of {named}, which was never sent")
             continue
-        ends[run_id] += kind != START
-        if len(versions) > 1 or ends[run_id] > 1:
+        ends[named] += kind != START
+        if len(versions) > 1 or ends[named] > 1:
             findings.violations["second"].append(
                 f"{seen.name}: {kind} of {run.job} in {len(versions)} versions"
             )
         for body in versions:
             findings.violations["altered"] += [
-                f"{seen.name}: {kind} of {run.job}: {what}" for what in _differences(run, json.loads(body))
+                f"{seen.name}: {kind} of {run.job}: {what}"
+                for what in _differences(plan, run, json.loads(body))
             ]
 
 
-def _differences(run: Expected, event: Event) -> list[str]:
+def _differences(plan: Plan, run: Expected, event: Event) -> list[str]:
     """What an event says that its span did not."""
-    found = []
-    kind, facets = event["eventType"], event["run"].get("facets", {})
-    if kind not in {START, run.end}:
-        found.append(f"type {kind}, not {run.end}")
-    if (event["job"]["namespace"], event["job"]["name"]) != (NAMESPACE, run.job):
-        found.append(f"job {event['job']['namespace']} {event['job']['name']}")
-    for side in ("inputs", "outputs"):
-        names = {dataset["name"] for dataset in event.get(side, ())}
-        if names != getattr(run, side):
-            found.append(f"{side} {sorted(names)}, not {sorted(getattr(run, side))}")
-    message = facets.get("errorMessage", {}).get("message", "")
-    if message != (run.error if kind == run.end else ""):
-        found.append(f"error message {message!r}")
-    parent = _parent(event)
-    if parent and parent != run.parent:
-        found.append(f"parent {parent}, not {run.parent or 'none'}")
-    return found
+    said, sent = _said(event), _sent(run, event["eventType"])
+    different = [f"{what} {said[what]!r}, not {sent[what]!r}" for what in sent if said[what] != sent[what]]
+    return [*different, *_other_relations(plan, run, event)]
+
+
+def _said(event: Event) -> dict[str, object]:
+    facets = event["run"]["facets"]
+    trace = facets.get("otel_trace", {})
+    return {
+        "type": event["eventType"],
+        "time": datetime.fromisoformat(event["eventTime"]),
+        "job": _ref(event["job"]),
+        "inputs": set(map(_ref, event["inputs"])),
+        "outputs": set(map(_ref, event["outputs"])),
+        "error message": facets.get("errorMessage", {}).get("message", ""),
+        "span of run": run_id(*(bytes.fromhex(trace.get(key, "")) for key in ("traceId", "spanId"))),
+    }
+
+
+def _sent(run: Expected, kind: str) -> dict[str, object]:
+    at_ns = run.began_ns if kind == START else run.ended_ns
+    return {
+        "type": START if kind == START else run.end,
+        "time": EPOCH + timedelta(microseconds=at_ns // 1000),
+        "job": (NAMESPACE, run.job),
+        "inputs": run.inputs,
+        "outputs": run.outputs,
+        "error message": "" if kind == START else run.error,
+        "span of run": run.run_id,
+    }
+
+
+def _other_relations(plan: Plan, run: Expected, event: Event) -> Iterator[str]:
+    """The parent must be the run above; the root any further up, since what lies between may have come late."""
+    facet = event["run"]["facets"].get("parent")
+    if facet is None:
+        return
+    chain = list(_ancestors(plan, run))
+    if (named := _named(facet)) not in chain[:1]:
+        yield f"parent {named}, not {chain[:1]}"
+    if "root" in facet and (named := _named(facet["root"])) not in chain:
+        yield f"root {named}, not one of {chain}"
+
+
+def _ancestors(plan: Plan, run: Expected) -> Iterator[tuple[str, Ref]]:
+    while run.parent:
+        run = plan.runs[run.parent]
+        yield run.run_id, (NAMESPACE, run.job)
+
+
+def _named(facet: Event) -> tuple[str, Ref]:
+    return facet["run"]["runId"], _ref(facet["job"])
+
+
+def _ref(named: Event) -> Ref:
+    return named["namespace"], named["name"]
 
 
 def _parent(event: Event) -> str:

@@ -7,18 +7,24 @@ import msgspec
 import pytest
 
 from chaos.far import Arrival
-from chaos.plan import NAMESPACE, Expected, Plan, Planner, Sending, run_id
+from chaos.plan import NAMESPACE, STORE, Expected, Plan, Planner, Sending, run_id
 from chaos.sender import Line
 from chaos.verify import INVARIANTS, Findings, missing, verify
+from tests.otlp import T0
 
-PARENT, CHILD, CUT = "p" * 8, "c" * 8, "x" * 8
+TRACE = bytes(16)
+SPANS = {run_id(TRACE, own): own for own in (b"parent..", b"child...", b"cut.....", b"nobody..")}
+PARENT, CHILD, CUT, NOBODY = SPANS
 RUNS = {
-    PARENT: Expected(run_id=PARENT, job="parent", end="COMPLETE", inputs=frozenset({"a"}), sendings=(1,)),
+    PARENT: Expected(
+        run_id=PARENT, job="parent", end="COMPLETE", inputs=frozenset({(STORE, "a")}), sendings=(1,)
+    ),
     CHILD: Expected(
-        run_id=CHILD, job="child", end="FAIL", error="boom", parent=PARENT, sendings=(0, 3), above=(1,)
+        run_id=CHILD, job="child", end="FAIL", error="boom", parent=PARENT, sendings=(0, 3), above=(1,),
+        ended_ns=T0 + 2_500_000_999,
     ),
     CUT: Expected(run_id=CUT, job="cut", end="COMPLETE", sendings=(2,)),
-}
+}  # fmt: skip
 PLAN = Plan([Sending(n, "http", "traces", b"", 1, n == 2) for n in range(4)], RUNS, 0, 1)
 LEDGER = [
     Line(0, "retry", "503", 1.0),
@@ -30,19 +36,25 @@ LEDGER = [
 
 def body(run_id: str, kind: str, **changes: object) -> bytes:
     run = RUNS.get(run_id) or Expected(run_id=run_id, job="nobody", end="COMPLETE")
-    facets: dict[str, object] = {}
+    facets: dict[str, object] = {"otel_trace": {"traceId": TRACE.hex(), "spanId": SPANS[run_id].hex()}}
     if run.parent and changes.pop("with_parent", True):
-        facets["parent"] = {"run": {"runId": run.parent}}
+        above = named(run.parent)
+        facets["parent"] = above | {"root": above}
     if kind == "FAIL":
         facets["errorMessage"] = {"message": run.error}
     event = {
         "eventType": kind,
-        "run": {"runId": run_id, "facets": facets},
+        "eventTime": "2026-09-21T14:13:22.500000Z" if kind == "FAIL" else "2026-09-21T14:13:20.000000Z",
+        "run": {"runId": run_id, "facets": facets | changes.pop("facets", {})},
         "job": {"namespace": NAMESPACE, "name": run.job},
-        "inputs": [{"name": name} for name in run.inputs],
+        "inputs": [{"namespace": store, "name": name} for store, name in run.inputs],
         "outputs": [],
     }
     return json.dumps(event | changes).encode()
+
+
+def named(run_id: str) -> dict[str, object]:
+    return {"run": {"runId": run_id}, "job": {"namespace": NAMESPACE, "name": RUNS[run_id].job}}
 
 
 def right() -> list[Arrival]:
@@ -94,7 +106,7 @@ def child_first(arrivals: list[Arrival]) -> None:
 
 
 def second_start(arrivals: list[Arrival]) -> None:
-    arrivals.append(Arrival(body(PARENT, "START", eventTime="later")))
+    arrivals.append(Arrival(body(PARENT, "START", more=1)))
 
 
 def second_end(arrivals: list[Arrival]) -> None:
@@ -106,21 +118,45 @@ def other_job(arrivals: list[Arrival]) -> None:
 
 
 def other_dataset(arrivals: list[Arrival]) -> None:
-    arrivals[2] = Arrival(body(PARENT, "COMPLETE", inputs=[{"name": "b"}]))
+    arrivals[2] = Arrival(body(PARENT, "COMPLETE", inputs=[{"namespace": STORE, "name": "b"}]))
+
+
+def other_store(arrivals: list[Arrival]) -> None:
+    arrivals[2] = Arrival(body(PARENT, "COMPLETE", inputs=[{"namespace": "s3://b", "name": "a"}]))
+
+
+def other_time(arrivals: list[Arrival]) -> None:
+    arrivals[5:] = [Arrival(body(CHILD, "FAIL", eventTime="2026-09-21T14:13:22.499999Z"))]
 
 
 def no_error(arrivals: list[Arrival]) -> None:
-    run = {"runId": CHILD, "facets": {"parent": {"run": {"runId": PARENT}}}}
-    arrivals[5:] = [Arrival(body(CHILD, "FAIL", run=run))]
+    arrivals[5:] = [Arrival(body(CHILD, "FAIL", facets={"errorMessage": {}}))]
 
 
 def other_parent(arrivals: list[Arrival]) -> None:
-    facets = {"errorMessage": {"message": "boom"}, "parent": {"run": {"runId": CUT}}}
-    arrivals[5:] = [Arrival(body(CHILD, "FAIL", run={"runId": CHILD, "facets": facets}))]
+    arrivals[5:] = [Arrival(body(CHILD, "FAIL", facets={"parent": named(CUT)}))]
+
+
+def parent_of_another_job(arrivals: list[Arrival]) -> None:
+    job = {"namespace": NAMESPACE, "name": "other"}
+    arrivals[5:] = [Arrival(body(CHILD, "FAIL", facets={"parent": named(PARENT) | {"job": job}}))]
+
+
+def other_root(arrivals: list[Arrival]) -> None:
+    arrivals[5:] = [Arrival(body(CHILD, "FAIL", facets={"parent": named(PARENT) | {"root": named(CHILD)}}))]
+
+
+def parent_of_a_top(arrivals: list[Arrival]) -> None:
+    arrivals[2] = Arrival(body(PARENT, "COMPLETE", facets={"parent": named(CUT)}))
+
+
+def other_span(arrivals: list[Arrival]) -> None:
+    facets = {"otel_trace": {"traceId": TRACE.hex(), "spanId": SPANS[CUT].hex()}}
+    arrivals[2] = Arrival(body(PARENT, "COMPLETE", facets=facets))
 
 
 def invented(arrivals: list[Arrival]) -> None:
-    arrivals.append(Arrival(body("z" * 8, "START")))
+    arrivals.append(Arrival(body(NOBODY, "START")))
 
 
 def no_event(arrivals: list[Arrival]) -> None:
@@ -147,8 +183,14 @@ def half_of_a_cut_run(arrivals: list[Arrival]) -> None:
         (second_end, "second"),
         (other_job, "altered"),
         (other_dataset, "altered"),
+        (other_store, "altered"),
+        (other_time, "altered"),
         (no_error, "altered"),
         (other_parent, "altered"),
+        (parent_of_another_job, "altered"),
+        (other_root, "altered"),
+        (parent_of_a_top, "altered"),
+        (other_span, "altered"),
         (invented, "invented"),
         (no_event, "invented"),
         (without_parent, "orphaned"),
@@ -177,7 +219,7 @@ def test_a_run_that_was_cut_may_be_there_as_a_whole() -> None:
 
 def test_destinations_that_differ_are_found() -> None:
     other = right()
-    other[3] = Arrival(body(CHILD, "START", eventTime="another"))
+    other[3] = Arrival(body(CHILD, "START", more=1))
     assert judge(right(), other).violations.keys() == {"unequal"}
 
 
