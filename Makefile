@@ -28,7 +28,7 @@ check: .venv/dev
 
 e2e: .venv/dev
 	$(BIN)/python -m tests.parts build
-	$(BIN)/python -m pytest -m e2e tests/e2e
+	$(BIN)/python -m pytest -m e2e tests/e2e -n 2 --dist loadgroup --durations 10
 
 package:
 	rm -rf build/wheels build/installed

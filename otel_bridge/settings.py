@@ -70,9 +70,9 @@ def _from_variable(name: str, environ: Mapping[str, str]) -> str:
 
 
 def _from_file(path: str) -> str:
-    """Without the line's end that an editor leaves."""
+    """Without the line's end, and the byte order mark, that an editor leaves."""
     try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        return Path(path).read_text(encoding="utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"can't read {path}: {getattr(error, 'strerror', None) or 'not a text'}") from None
 
@@ -358,7 +358,8 @@ class Api:
     endpoint: Endpoint = Endpoint("127.0.0.1", 4319)
     """Address to listen on, `host:port`."""
     public_url: str | None = None
-    """Base URL under which others reach the API; facet schema URLs start with it. Default: from the endpoint."""
+    """Base URL under which others reach the API; facet schema URLs start with it. Default: from the endpoint.
+    Replicas need the same."""
     tls: Tls | None = None
     """TLS; plain text without."""
     keys: tuple[ApiKey, ...] = ()

@@ -20,6 +20,7 @@ from otel_bridge.receive import Receiver, Selection
 from otel_bridge.receive.doors import Doors, Intake, open_doors, open_intake
 from otel_bridge.receive.kafka_source import Sources, make_sources
 from otel_bridge.receive.topology import MAX_WAITING
+from otel_bridge.service.advice import warn_if_schemas_stay_here
 from otel_bridge.service.children import Child
 from otel_bridge.service.endpoints import Endpoints
 from otel_bridge.service.poison import Retries
@@ -63,6 +64,7 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             stack.push_async_callback(intake.stop, DOORS_STOP_S)
             endpoints = Endpoints(doors.grpc, doors.http, deliver.facts["api"], os.getpid())
             _publish(endpoints, settings.data_dir, stack)
+            warn_if_schemas_stay_here(settings)
             ready(endpoints)
             await _watch(stop, journal, directory, intake, [deliver, convert], sources)
             log.info("stopping: no new requests; what is not finished stays in the journal")
