@@ -358,8 +358,7 @@ class Api:
     endpoint: Endpoint = Endpoint("127.0.0.1", 4319)
     """Address to listen on, `host:port`."""
     public_url: str | None = None
-    """Base URL under which others reach the API; facet schema URLs start with it. Default: from the endpoint.
-    Replicas need the same."""
+    """Base URL of the API for others; facet schema URLs start with it. Default: the endpoint. Same in all replicas."""
     tls: Tls | None = None
     """TLS; plain text without."""
     keys: tuple[ApiKey, ...] = ()
