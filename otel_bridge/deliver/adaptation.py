@@ -213,7 +213,7 @@ class Reports:
 
     def abandon(self) -> None:
         """Give up what is under way."""
-        self._producer.purge()
+        self._producer.purge(blocking=False)
 
     def _reported(self, error: Any, message: Any) -> None:
         self._failure = str(error) if error is not None else ""

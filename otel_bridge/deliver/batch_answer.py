@@ -1,7 +1,11 @@
 """The answer to OpenLineage's `POST /lineage/batch`: which events failed, and whether to send them again.
 
-The specification writes `failed_events`, OpenMetadata `failedEvents`.
+The specification writes `failed_events`, OpenMetadata `failedEvents`. Servers that answer 2xx with anything else, such as
+`null` or `{"status": "ok"}`, have taken all.
 """
+
+import re
+from typing import Any
 
 import msgspec
 
@@ -9,6 +13,9 @@ from otel_bridge.deliver.outcome import ANSWER_LIMIT, DELIVERED, Outcome, Reject
 
 LIMIT = 128 * 1024
 """Bytes of an answer that are kept."""
+
+FAILED_STATUS = re.compile("partial|fail|error", re.IGNORECASE)
+FAILED_PARTS = ("failed_events", "failedEvents", "error", "errors")
 
 
 class _Summary(msgspec.Struct, frozen=True):
@@ -22,7 +29,6 @@ class _Failed(msgspec.Struct, frozen=True):
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    status: str = "success"
     summary: _Summary = _Summary()
     failed_events: tuple[_Failed, ...] = ()
     failedEvents: tuple[_Failed, ...] = ()  # noqa: N815 - the name in the answer
@@ -30,7 +36,7 @@ class _Answer(msgspec.Struct, frozen=True):
     @property
     def tells(self) -> bool:
         """Whether it says how many failed. OpenMetadata's events can be partly successful, and none failed."""
-        return self.status == "success" or bool(self.failed) or self.summary.failed is not None
+        return bool(self.failed) or self.summary.failed is not None
 
     @property
     def failed(self) -> dict[int, _Failed]:
@@ -45,16 +51,30 @@ def outcomes(body: bytes, sent: int) -> list[Outcome] | None:
     [Delivered(), Rejected(reason='refused without a reason', status=None, answer='')]
     """
     try:
-        answer = msgspec.json.decode(body, type=_Answer)
-    except msgspec.ValidationError:
-        return None
+        found = msgspec.json.decode(body)
     except msgspec.DecodeError:  # no JSON: the status has to do, unless the rest was cut off
         return None if len(body) >= LIMIT else [DELIVERED] * sent
+    if not _tells_of_failure(found):
+        return [DELIVERED] * sent
+    try:
+        answer = msgspec.convert(found, _Answer)
+    except msgspec.ValidationError:
+        return None
     failed = answer.failed
     complete = len(failed) >= (answer.summary.failed or 0) and all(0 <= index < sent for index in failed)
     if not (answer.tells and complete):
         return None
     return [_outcome(failed[i]) if i in failed else DELIVERED for i in range(sent)]
+
+
+def _tells_of_failure(found: Any) -> bool:
+    """Whether an answer of whatever shape says that something failed."""
+    if not isinstance(found, dict):
+        return False
+    summary = found.get("summary")
+    failed = summary.get("failed") if isinstance(summary, dict) else None
+    parts = any(found.get(part) for part in FAILED_PARTS)
+    return bool(failed or parts or FAILED_STATUS.search(str(found.get("status"))))
 
 
 def of_one(body: bytes) -> Outcome:

@@ -18,6 +18,7 @@ class Halve(Enum):
     """No outcome yet: the batch has to go in two halves."""
 
     TOO_LARGE = "and later ones must be smaller, too"
+    SINGLY = "and each of them, and later ones, must go alone"
     IN_DOUBT = "to find out which events are meant"
 
 
@@ -44,7 +45,7 @@ class Batches:
     """
 
     def __init__(self, attempt: Attempt, lanes: int, most_events: int, most_bytes: int) -> None:
-        self.most_events = most_events
+        self._most_events = most_events
         self._attempt = attempt
         self._free = lanes
         self._most_bytes = most_bytes
@@ -86,7 +87,7 @@ class Batches:
     def _take(self) -> list[Waiting]:
         batch: list[Waiting] = []
         size = 0
-        while self._waiting and len(batch) < self.most_events:
+        while self._waiting and len(batch) < self._most_events:
             following = self._waiting[0]
             if following.done.done():
                 self._waiting.popleft()
@@ -110,13 +111,19 @@ class Batches:
             return
         if not isinstance(found, Halve):
             self._settle(batch, found)
-        elif found is Halve.TOO_LARGE:
-            self._most_bytes = min(self._most_bytes, sum(len(w.body) + 1 for w in batch) // 2)
-            self._waiting.extendleft(reversed(batch))
-        else:
+        elif found is Halve.IN_DOUBT:
             middle = len(batch) // 2
             await self._send(batch[:middle])
             await self._send(batch[middle:])
+        else:
+            self._shrink(batch, found)
+            self._waiting.extendleft(reversed(batch))
+
+    def _shrink(self, batch: Sequence[Waiting], reason: Halve) -> None:
+        if reason is Halve.SINGLY:
+            self._most_events = 1
+        else:
+            self._most_bytes = min(self._most_bytes, sum(len(w.body) + 1 for w in batch) // 2)
 
     def _settle(self, batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
         together = len(batch) > 1 and all(isinstance(o, Retry) and not o.whole for o in outcomes)

@@ -4,12 +4,12 @@ import msgspec
 
 from otel_bridge.deliver.outcome import Delivered, Outcome, Rejected
 from otel_bridge.deliver.sender import Sender
-from otel_bridge.model import Event
+from otel_bridge.model import BridgeError, Event
 from otel_bridge.openlineage.secrets import mask_text
 from otel_bridge.redaction import Redactor
 
 
-class DestinationError(Exception):
+class DestinationError(BridgeError):
     """What a kind of destination raised, in words without secrets."""
 
 
@@ -44,7 +44,8 @@ class Discreet:
         await self._sender.close()
 
     def _defect(self, error: Exception) -> "DestinationError":
-        return DestinationError(self._without(f"{type(error).__name__}: {error}"))
+        name = "" if isinstance(error, BridgeError) else f"{type(error).__name__}: "
+        return DestinationError(self._without(f"{name}{error}"))
 
     def _without(self, text: str) -> str:
         return mask_text(self._redact(text))

@@ -18,6 +18,7 @@ from otel_bridge.deliver.outcome import Delivered, Outcome, Rejected, Retry
 from otel_bridge.deliver.retry import delay_s
 from otel_bridge.deliver.sender import Options, Sender
 from otel_bridge.journal import Settled
+from otel_bridge.model import BridgeError
 from otel_bridge.openlineage.profiles import Preparation
 
 READ_EVENTS = 500
@@ -150,13 +151,18 @@ class Pump:
             self._dispatch()
 
     async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Do it until it succeeds."""
+        """Do it until it succeeds; what failed before is no trouble then."""
+        reason = ""
         while True:
             try:
-                return await step()
+                await step()
+                break
             except Exception as error:  # noqa: BLE001 - of one destination, or of the disk
-                self._troubled(f"{type(error).__name__}: {error}", TROUBLE_PAUSE_S)
+                reason = _said(error)
+                self._troubled(reason, TROUBLE_PAUSE_S)
                 await asyncio.sleep(TROUBLE_PAUSE_S)
+        if reason and reason == self.trouble and not self._failing:
+            self._recovered()
 
     async def _begin(self) -> None:
         async with self._lock:
@@ -226,7 +232,7 @@ class Pump:
             outcome: Outcome = await self._sender.send(prepared.body, item.event)
         except Exception as error:  # noqa: BLE001 - it must not stop the others
             self._log.exception("a defect of this kind of destination; the event is tried again")
-            outcome = Retry(f"{type(error).__name__}: {error}")
+            outcome = Retry(_said(error))
         match outcome:
             case Delivered():
                 self.attempts["delivered"] += 1
@@ -375,3 +381,8 @@ class Pump:
             if not self._schedule.flying and (self._failures or not waits):
                 return
             await asyncio.sleep(POLL_S)
+
+
+def _said(error: Exception) -> str:
+    """An exception in words; ours need no name."""
+    return str(error) if isinstance(error, BridgeError) else f"{type(error).__name__}: {error}"

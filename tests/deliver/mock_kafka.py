@@ -27,6 +27,7 @@ FUNCTIONS = {
     "rd_kafka_handle_mock_cluster": (POINTER, POINTER),
     "rd_kafka_mock_cluster_bootstraps": (TEXT, POINTER),
     "rd_kafka_mock_topic_create": (NUMBER, POINTER, TEXT, NUMBER, NUMBER),
+    "rd_kafka_mock_topic_set_error": (None, POINTER, TEXT, NUMBER),
     "rd_kafka_mock_broker_set_down": (NUMBER, POINTER, ctypes.c_int32),
     "rd_kafka_mock_broker_set_up": (NUMBER, POINTER, ctypes.c_int32),
     "rd_kafka_mock_partition_set_leader": (NUMBER, POINTER, TEXT, ctypes.c_int32, ctypes.c_int32),
@@ -66,6 +67,10 @@ class MockKafka:
         assert RDKAFKA.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, replicas) == 0
         self.name = name
         return name
+
+    def say_of_topic(self, code: int) -> None:
+        """Answer questions for the topic with this error, 0 for none."""
+        RDKAFKA.rd_kafka_mock_topic_set_error(self._cluster, self.name.encode(), code)
 
     def down(self, *brokers: int) -> None:
         self.harmed = True

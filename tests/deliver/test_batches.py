@@ -245,6 +245,12 @@ FAILED = {"status": "partial_success", "summary": {"received": 2, "successful": 
         ("", [DELIVERED, DELIVERED]),
         ("thanks", [DELIVERED, DELIVERED]),
         ({"status": "success", "summary": {}}, [DELIVERED, DELIVERED]),
+        ("null", [DELIVERED, DELIVERED]),
+        (["id-1", "id-2"], [DELIVERED, DELIVERED]),
+        ({"status": "ok"}, [DELIVERED, DELIVERED]),
+        ({"status": 201, "summary": "2 events"}, [DELIVERED, DELIVERED]),
+        ({"status": "FAILURE", "summary": "none"}, None),
+        ({"error": "no table for event 1"}, None),
         (FAILED | {"failed_events": [{"index": 0, "reason": "a\n b"}]}, [Rejected("a b"), DELIVERED]),
         (
             FAILED | {"failed_events": [{"index": 1, "reason": "c", "retriable": True}]},

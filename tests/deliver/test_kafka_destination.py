@@ -319,13 +319,31 @@ def test_a_cluster_that_gives_no_producer_ids_shows_why(log: Log, cluster: MockK
 
 
 def test_a_topic_that_is_not_there_is_named_until_it_is(log: Log, cluster: MockKafka) -> None:
-    log.runs([1])
     absent = f"absent-{uuid.uuid4()}"
     with Delivering(log, to(cluster, topic=absent)) as delivering:
         wait(lambda: f"topic {absent!r}" in delivering.state("kafka").trouble)
         assert "create it or correct the configuration" in delivering.state("kafka").trouble
         cluster.topic(absent)
+        wait(lambda: delivering.state("kafka").trouble == "")
+        log.runs([1])
         wait(delivered(log, 2))
+
+
+def test_a_topic_that_disappears_is_named(cluster: MockKafka) -> None:
+    async def main() -> list[Any]:
+        sender = KafkaSender(to(cluster, timeout="300ms").options)
+        await sender.start()
+        cluster.fail(PRODUCE, *[KafkaError.UNKNOWN_TOPIC_OR_PART] * 50)
+        cluster.say_of_topic(KafkaError.UNKNOWN_TOPIC_OR_PART)
+        outcomes = [await sender.send(event(run_id(1)).body, event(run_id(1)))]
+        await sender.close()
+        return outcomes
+
+    [outcome] = asyncio.run(main())
+    assert isinstance(outcome, Retry)
+    assert outcome.whole
+    assert f"topic {cluster.name!r}" in outcome.reason
+    assert "create it" in outcome.reason
 
 
 def test_nobody_listens(log: Log) -> None:

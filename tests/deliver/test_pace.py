@@ -49,6 +49,15 @@ def test_retry_after_holds_the_whole_destination(log: Log, sink: Sink) -> None:
     assert len(sink.requests) == 11
 
 
+def test_refused_credentials_cost_no_event(log: Log, sink: Sink) -> None:
+    sink.answer(401, 3, body="expired")
+    log.runs(range(5))
+    with Delivering(log, destination("http", url=sink.url, concurrency=1)) as delivering:
+        wait(lambda: "HTTP 401: expired; correct the credentials" in delivering.state("http").trouble)
+        wait(lambda: log.standing("http").delivered == 10)
+    assert len(sink.requests) == 13
+
+
 def test_one_failing_run_delays_no_other(log: Log, sink: Sink) -> None:
     sink.behave(
         lambda r: Answer(500, headers={"Retry-After": "60"}) if r.event["run"]["runId"] == run_id(0) else None

@@ -29,8 +29,9 @@ from otel_bridge.settings import STRICT, Duration, Secret, Size
 
 NAME = "http"
 
-RETRIED = frozenset({408, 425, 429})
-WHOLE = frozenset({429, 503})
+NOT_US = frozenset({401, 407})
+RETRIED = frozenset({408, 425, 429}) | NOT_US
+WHOLE = frozenset({429, 503}) | NOT_US
 GZIP_LEVEL = 3
 ENDPOINT = "api/v1/lineage"
 REQUESTS = 8
@@ -285,12 +286,13 @@ class BatchSender(HttpSender):
             if answer.status not in NO_BATCHES:
                 return _of_batch(answer, len(bodies))
             self._fall_back(answer.status)
-        return [await self._one(body) for body in bodies]
+        if len(bodies) > 1:
+            return Halve.SINGLY
+        return [await self._one(bodies[0])]
 
     def _fall_back(self, status: int) -> None:
         if not self._singly:
             self._singly = True
-            self._batches.most_events = 1
             log.warning(
                 "the consumer takes no batches; events go one by one",
                 url=self._options.url, endpoint=self._options.batch_endpoint, status=status,
@@ -313,14 +315,15 @@ def _of_batch(answer: Answer, sent: int) -> Sequence[Outcome] | Halve:
 
 
 def outcome(answer: Answer, now_s: float) -> Outcome:
-    """What a status means: 2xx delivered; 408, 425, 429 and 5xx again; everything else never."""
+    """What a status means: 2xx delivered; 401, 407, 408, 425, 429 and 5xx again; everything else never."""
     status = answer.status
     if 200 <= status < 300:
         return DELIVERED
     text = answer.body[:ANSWER_LIMIT].decode("utf-8", "replace")
     if status in RETRIED or status >= 500:
         after = retry_after_s(answer.headers.get("retry-after", ""), now_s)
-        return Retry(_reason(status, text), after, whole=status in WHOLE)
+        hint = "; correct the credentials of this destination" if status in NOT_US else ""
+        return Retry(_reason(status, text) + hint, after, whole=status in WHOLE)
     if 300 <= status < 400:
         where = answer.headers.get("location", "nowhere")
         return Rejected(

@@ -79,7 +79,7 @@ class KafkaSender:
         self._check_s = min(CHECK_S, options.timeout)
         self._producer: KafkaProducer | None = None
         self._lone: KafkaProducer | None = None
-        self._check: asyncio.Task[bool] | None = None
+        self._check: asyncio.Task[str] | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -87,7 +87,7 @@ class KafkaSender:
         producer = self._producer = self._producer or KafkaProducer(
             _properties(self._options), self._options.topic
         )
-        await call(check_topics, producer.client, [self._options.topic], self._check_s, lambda: producer.said)
+        await self._look(producer)
 
     async def send(self, body: bytes, event: Event) -> Outcome:
         """Send one message and wait for its report."""
@@ -149,22 +149,26 @@ class KafkaSender:
         """No acknowledgement: the brokers are gone, or only those of this event's partition."""
         reason = f"no acknowledgement within {self._options.timeout:g} s"
         if self._check is None:
-            self._check = asyncio.create_task(self._answers(producer))
+            self._check = asyncio.create_task(self._wrong(producer))
             self._check.add_done_callback(self._checked)
-        if await asyncio.shield(self._check):
-            return Retry(f"{reason}; other brokers answer")
-        said = producer.said
-        return Retry(f"{reason}: {said}" if said else reason, whole=True)
+        wrong = await asyncio.shield(self._check)
+        return Retry(f"{reason}: {wrong}", whole=True) if wrong else Retry(f"{reason}; other brokers answer")
 
-    def _checked(self, check: asyncio.Task[bool]) -> None:
+    def _checked(self, check: asyncio.Task[str]) -> None:
         self._check = None
 
-    async def _answers(self, producer: KafkaProducer) -> bool:
+    async def _look(self, producer: KafkaProducer) -> None:
+        """See that the topic is there."""
+        topics = [self._options.topic]
+        await call(check_topics, producer.client, topics, self._check_s, lambda: producer.said)
+
+    async def _wrong(self, producer: KafkaProducer) -> str:
+        """What is wrong with the brokers or the topic, "" if they answer for it."""
         try:
-            await call(check_topics, producer.client, [self._options.topic], self._check_s)
-        except Exception:  # noqa: BLE001 - also when the producer was closed meanwhile
-            return False
-        return True
+            await self._look(producer)
+        except Exception as error:  # noqa: BLE001 - also when the producer was closed meanwhile
+            return str(error)
+        return ""
 
 
 def _properties(options: Options) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from otel_bridge.deliver.resolution import resolve
 from otel_bridge.deliver.retry import RetryOptions
 from otel_bridge.deliver.sender import Kind, Opening, Sender
 from otel_bridge.model import Event
+from otel_bridge.redaction import Redactor, secrets_of
 from otel_bridge.settings import STRICT, Destination, Duration
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 NAME = "openlineage"
 
-CLOSE_S = 2.0
+CLOSE_S = 1.5
+HANGING_S = 0.3
 MOST_LATE = 100
 
 
@@ -104,10 +106,11 @@ class ClientSender:
             return self._silence()
 
     async def close(self) -> None:
-        """Flush and close the transport, in bounded time."""
+        """Flush and close the transport, in bounded time; one that hangs is left alone."""
         if self._client:
             self._client.abandon()
-            await asyncio.wait({self._thread.call(self._client.close)}, timeout=CLOSE_S)
+            if self._last is None or await self._over(self._last, HANGING_S):
+                await self._over(self._thread.call(self._client.close), CLOSE_S)
         self._thread.end()
 
     def _build(self) -> "Client":
@@ -118,8 +121,8 @@ class ClientSender:
     def _silence(self) -> Retry:
         return Retry(f"no word from the transport within {self._options.timeout:g} s", whole=True)
 
-    async def _over(self, call: "asyncio.Future[Any]") -> bool:
-        done, _ = await asyncio.wait({call}, timeout=self._options.timeout)
+    async def _over(self, call: "asyncio.Future[Any]", within_s: float | None = None) -> bool:
+        done, _ = await asyncio.wait({call}, timeout=within_s or self._options.timeout)
         return bool(done)
 
 
@@ -171,7 +174,8 @@ def _check_http(options: Options) -> None:
         try:
             http_options(options.transport, options.concurrency, options.retry)
         except Exception as error:
-            raise ValueError(f"transport: {error}. Correct the OpenLineage configuration") from error
+            said = Redactor(secrets_of(options.transport))(str(error))
+            raise ValueError(f"transport: {said}. Correct the OpenLineage configuration") from error
 
 
 def _open(options: Options, opening: Opening) -> Sender:
