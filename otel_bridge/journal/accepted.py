@@ -87,15 +87,31 @@ class AcceptedLog:
         self._last += accepted
         self._bytes += added
 
-    def bury(self, message: Poison, tally: Tally, bounds: poison.Bounds = poison.Bounds()) -> None:  # noqa: B008
-        """Keep a message that can't be taken; counted unless it is kept already.
+    def bury(
+        self,
+        message: Poison,
+        tally: Tally,
+        rows: Sequence[Accepted] = (),
+        now_ns: int = 0,
+        bounds: poison.Bounds = poison.Bounds(),  # noqa: B008
+    ) -> None:
+        """Keep a message that can't be taken, or not whole, and the rows that can; all or nothing.
+
+        What is rejected of a message that is kept already was counted then.
 
         Raises:
-            Unavailable: it was not kept.
+            Unavailable: nothing was kept or counted.
         """
+        if rows:
+            self._check_limit()
         with transaction(self._connection, self._path):
-            if poison.bury(self._connection, message, bounds):
-                count(self._connection, _tallied([tally]))
+            new = poison.bury(self._connection, message, bounds)
+            accepted = self._insert(rows, now_ns)
+            added = self._added_bytes(rows, accepted)
+            tallied = _tallied([tally if new else _without_rejected(tally)])
+            count(self._connection, {**tallied, **_sorted_out(len(rows), accepted), "bytes": added})
+        self._last += accepted
+        self._bytes += added
 
     def forget_poison(self, seqs: Sequence[int]) -> int:
         """Messages that were taken after all, or are given up; they stay counted. Returns how many there were.
@@ -192,6 +208,10 @@ class AcceptedLog:
             return self._connection.execute(_SQL["oldest"], (upto, PRUNE_ROWS)).fetchall()
         except sqlite3.Error as error:
             raise unavailable(error, self._path) from error
+
+
+def _without_rejected(tally: Tally) -> Tally:
+    return Tally(tally.received - sum(tally.rejected.values()), tally.not_lineage)
 
 
 def _tallied(tallies: Iterable[Tally]) -> Counter[str]:

@@ -102,13 +102,13 @@ class GroupCommit:
         with self._changed:
             self._noted = _sum(self._noted, tally)
 
-    async def bury(self, message: Poison, tally: Tally) -> None:
-        """Return when a message that can't be taken is on disk, and counted.
+    async def bury(self, message: Poison, tally: Tally, rows: Sequence[Accepted] = ()) -> None:
+        """Return when a message that can't be taken, or only these rows of it, is on disk, and counted.
 
         Raises:
-            Unavailable: it was not kept.
+            Unavailable: nothing was kept or counted.
         """
-        await self.perform(lambda log: log.bury(message, tally))
+        await self.perform(lambda log: log.bury(message, tally, rows, time.time_ns()))
 
     async def perform(self, work: Callable[[AcceptedLog], T]) -> T:
         """Run a short piece of work with the log, between commits; returns its result, or raises its error.

@@ -26,14 +26,18 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 def bury(connection: sqlite3.Connection, message: Poison, bounds: Bounds) -> bool:
-    """Keep a message, within a transaction; False if it is kept already."""
-    values = (
-        message.source, message.topic, message.partition, message.offset, message.content, message.encoding,
-        message.reason, message.at_ns, message.key, message.payload,
-    )  # fmt: skip
-    if not connection.execute(_SQL["bury"], values).rowcount:
-        return False
-    count(connection, {"poison_rows": 1, "poison_bytes": len(message.payload)})
+    """Keep a message, within a transaction; False if it is kept already.
+
+    Another one may be kept from this place, if the topic was made anew since: it is forgotten.
+    """
+    place = (message.source, message.topic, message.partition, message.offset)
+    for seq, same in connection.execute(_SQL["at_place"], (message.payload, *place)).fetchall():
+        if same:
+            return False
+        _forget(connection, seq)
+    content = (message.content, message.encoding, message.reason, message.at_ns, message.key, message.payload)
+    connection.execute(_SQL["bury"], (*place, *content))
+    count(connection, {"poison_rows": 1, "poison_bytes": len(message.payload) + len(message.key or b"")})
     _make_room(connection, bounds)
     return True
 

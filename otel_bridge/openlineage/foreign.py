@@ -26,6 +26,7 @@ MAX_DEPTH: Final = 256
 """Deepest nesting that is taken: what any JSON parser on the way still reads."""
 MAX_VALUES: Final = 2_000_000
 """Values in one request: they bound the memory that reading it takes."""
+TOO_DEEP: Final = f"it is nested deeper than {MAX_DEPTH} levels"
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x20]+", re.IGNORECASE | re.ASCII)
@@ -36,6 +37,9 @@ _STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _TOKENS = re.compile(_STRING + rb"|[{}\[\],:]", re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_OPENING = (b",", b"[", b"{")
+_AT_ONCE = 1024**2
+"""Bytes that are looked at in one step: a thread holds the interpreter for that long."""
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE | re.ASCII)
 _SPAN_ID = re.compile(r"[0-9a-f]{16}", re.IGNORECASE | re.ASCII)
@@ -70,20 +74,49 @@ def read(body: bytes) -> Foreign:
     return Foreign(event(found, body), blake2b(canonical, digest_size=24).digest())
 
 
-def check_size(body: bytes) -> str:
-    """Why this much JSON is not looked at, "" if it is; bounds time and memory of all that comes after.
+def too_many_values(body: bytes) -> str:
+    """Why a request is not taken apart, "" if it is; bounds the memory of all that comes after.
 
-    >>> check_size(b'[[1, 2], [3]]'), check_size(b"[" * 1000 + b"]" * 1000)
+    >>> too_many_values(b"[1, 2]"), too_many_values(b"[" + b"1," * 2_000_000 + b"1]")
+    ('', 'it has more than 2000000 values; send smaller batches')
+    """
+    count = sum(
+        body.count(mark, at, at + _AT_ONCE) for at in range(0, len(body), _AT_ONCE) for mark in _OPENING
+    )
+    return f"it has more than {MAX_VALUES} values; send smaller batches" if count > MAX_VALUES else ""
+
+
+def too_deep(body: bytes) -> str:
+    """Why an event is not read, "" if it is.
+
+    >>> too_deep(b'[[1, 2], [3]]'), too_deep(b"[" * 1000 + b"]" * 1000)
     ('', 'it is nested deeper than 256 levels')
     """
-    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
-        return f"it has more than {MAX_VALUES} values; send smaller batches"
-    left = _STRINGS.sub(b"", body).translate(_ONE_KIND, _NOT_BRACKETS)
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return ""
+    left = b"".join(_brackets(body))
     for _ in range(MAX_DEPTH):
         before, left = len(left), left.replace(b"[]", b"")
         if len(left) == before:
             break
-    return f"it is nested deeper than {MAX_DEPTH} levels" if b"[]" in left else ""
+    return TOO_DEEP if b"[]" in left else ""
+
+
+def _brackets(body: bytes) -> Iterator[bytes]:
+    """The brackets outside of strings, as if all were of one kind; in pieces, so that other threads get their turn."""
+    at, size = 0, _AT_ONCE
+    while at < len(body):
+        piece = body[at : at + size]
+        left = _STRINGS.sub(b"", piece)
+        cut = left.find(b'"')  # a string begins here that ends in the next piece
+        if cut >= 0 and at + len(piece) < len(body):
+            left, rest = left[:cut], len(left) - cut
+            if rest == len(piece):
+                size *= 2
+                continue
+            at -= rest
+        at, size = at + len(piece), _AT_ONCE
+        yield left.translate(_ONE_KIND, _NOT_BRACKETS)
 
 
 def retyped(body: bytes, event_type: str) -> bytes:
@@ -106,7 +139,7 @@ def retyped(body: bytes, event_type: str) -> bytes:
 
 
 def _decoded(body: bytes) -> Any:
-    if problem := check_size(body):
+    if problem := too_deep(body):
         raise Invalid([problem])
     try:
         return msgspec.json.decode(body)

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 import msgspec
 import structlog
 
-from otel_bridge.model import Accepted, Defect, Refused, Tally, TooLarge, Unavailable
+from otel_bridge.model import Accepted, Defect, Poison, Refused, Tally, TooLarge, Unavailable
 from otel_bridge.receive import lineage
 from otel_bridge.receive.inflate import inflate
 from otel_bridge.receive.jsonrequest import Signal, transcode
@@ -29,6 +29,12 @@ Content = Literal["traces", "logs", "metrics", "lineage"]
 INFLATE_AT_ONCE = 4 * 1024**2
 TRANSCODE_AT_ONCE = 64 * 1024
 """Bytes that are worked on in the event loop; more goes to a thread, so that others need not wait."""
+COMMIT_ROWS = 1000
+COMMIT_BYTES = 2 * 1024**2
+"""A request with more is made durable in portions, so that others need not wait for the whole of it."""
+
+AsPoison = Callable[[str], Poison]
+"""What is to be kept of a message, for this reason."""
 
 log = structlog.get_logger()
 
@@ -38,6 +44,9 @@ class Journal(Protocol):
 
     async def commit(self, rows: Sequence[Accepted], tally: Tally) -> None:
         """Return when rows and tally are on disk. Raises Unavailable when they can't be."""
+
+    async def bury(self, message: Poison, tally: Tally, rows: Sequence[Accepted] = ()) -> None:
+        """Return when message, rows and tally are on disk, together. Raises Unavailable when they can't be."""
 
     def note(self, tally: Tally) -> None:
         """Count a request of which nothing is kept; written later."""
@@ -110,17 +119,23 @@ class Receiver:
         self._clock = clock
 
     async def answer(
-        self, signal: Content, encoding: Encoding, body: bytes, content_encoding: str = ""
+        self,
+        signal: Content,
+        encoding: Encoding,
+        body: bytes,
+        content_encoding: str = "",
+        poison: AsPoison | None = None,
     ) -> Answer:
         """Take a request whose bytes are accounted for in `in_flight` by the door.
 
         An invalid event is no reason to raise: it is rejected and named in the answer, also if it is the only one.
+        If `poison` is given, a request of which something is rejected is kept too, as what `poison` makes of the reason.
 
         Raises:
             Refused: and only that (or CancelledError).
         """
         try:
-            return await self._answer(signal, encoding, body, content_encoding)
+            return await self._answer(signal, encoding, body, content_encoding, poison)
         except Refused as refusal:
             self.count_refusal(refusal)
             raise
@@ -137,16 +152,16 @@ class Receiver:
         self.refused[kind] = self.refused.get(kind, 0) + 1
 
     async def _answer(
-        self, signal: Content, encoding: Encoding, body: bytes, content_encoding: str
+        self, signal: Content, encoding: Encoding, body: bytes, content_encoding: str, poison: AsPoison | None
     ) -> Answer:
         body, inflated = await self._inflate(body, content_encoding.strip().lower())
         with self.in_flight.held(inflated):
             if signal == "metrics":
                 return Answer()
             if signal == "lineage":
-                return await self._events(body)
+                return await self._events(body, poison)
             selected = await self._select(signal, encoding, body)
-            await self._keep(selected)
+            await self._keep(selected, poison)
             return Answer(sum(selected.tally.rejected.values()), selected.message)
 
     async def _inflate(self, body: bytes, encoding: str) -> tuple[bytes, int]:
@@ -166,23 +181,45 @@ class Receiver:
         select = self._selection.select_json if encoding == "json" else self._selection.select
         return select(signal, body, self._clock())
 
-    async def _events(self, body: bytes) -> Answer:
+    async def _events(self, body: bytes, poison: AsPoison | None) -> Answer:
         if len(body) > TRANSCODE_AT_ONCE:
             found = await asyncio.to_thread(lineage.select, body)
         else:
             found = lineage.select(body)
-        await self._keep(found.selected)
+        await self._keep(found.selected, poison)
         message = found.selected.message
         return Answer(
             len(found.failures), message, found.selected.tally.received, found.failures, found.array
         )
 
-    async def _keep(self, selected: Selected) -> None:
-        if not selected.rows:
-            self._journal.note(selected.tally)
-            return
+    async def _keep(self, selected: Selected, poison: AsPoison | None) -> None:
         try:
-            await self._journal.commit(selected.rows, selected.tally)
+            if poison is not None and selected.tally.rejected:
+                await self._journal.bury(poison(selected.message), selected.tally, selected.rows)
+            elif not selected.rows:
+                self._journal.note(selected.tally)
+            else:
+                for rows, tally in _portions(selected.rows, selected.tally):
+                    await self._journal.commit(rows, tally)
         except BaseException:
             self._selection.undo(selected, self._clock())
             raise
+
+
+def _portions(rows: Sequence[Accepted], tally: Tally) -> Iterator[tuple[Sequence[Accepted], Tally]]:
+    """Rows in portions, with what is counted when a portion is durable; all that is not a row counts with the last."""
+    first = 0
+    for end in _ends(rows):
+        yield rows[first:end], Tally(end - first)
+        first = end
+    yield (rows[first:] if first else rows), Tally(tally.received - first, tally.not_lineage, tally.rejected)
+
+
+def _ends(rows: Sequence[Accepted]) -> Iterator[int]:
+    """Where portions end, before the last one."""
+    first = size = 0
+    for place, row in enumerate(rows):
+        if place > first and (place - first == COMMIT_ROWS or size + len(row.payload) > COMMIT_BYTES):
+            yield place
+            first, size = place, 0
+        size += len(row.payload)

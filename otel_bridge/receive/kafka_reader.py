@@ -161,12 +161,12 @@ class Reader:
         if error := message.error():
             self._failed(error)
             return
-        payload = message.value() or b""
+        payload, key, headers = message.value() or b"", message.key(), tuple(message.headers() or ())
         topic, partition, offset = message.topic(), message.partition(), message.offset()
-        ticket = self._positions.begin((topic, partition), offset, len(payload))
+        size = len(payload) + len(key or b"") + sum(len(name) + len(value or b"") for name, value in headers)
+        ticket = self._positions.begin((topic, partition), offset, size)
         if ticket is not None:
-            headers = tuple(message.headers() or ())
-            self._batch.append(Message(topic, partition, offset, message.key(), payload, headers, ticket))
+            self._batch.append(Message(topic, partition, offset, key, payload, headers, ticket))
 
     def _hand_over(self) -> None:
         if self._batch:

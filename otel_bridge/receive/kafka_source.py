@@ -20,7 +20,7 @@ import structlog
 
 from otel_bridge.kafka import SourceState
 from otel_bridge.model import Defect, Poison, Refused, Tally, TooLarge, Unavailable
-from otel_bridge.receive.ack import Answer, Content, Encoding, Receiver
+from otel_bridge.receive.ack import Answer, AsPoison, Content, Encoding, Receiver
 from otel_bridge.receive.inflate import check_size
 from otel_bridge.receive.kafka_letters import Letters
 from otel_bridge.receive.kafka_positions import Positions, Ticket
@@ -47,7 +47,7 @@ class Shelf(Protocol):
 
 
 class _Verdict(msgspec.Struct, frozen=True):
-    """Why a message is poison; `label` is what it is counted as, "" if its items are counted already."""
+    """Why a message is poison; `label` is what it is counted as, "" if it is kept and its items are counted already."""
 
     reason: str
     label: Literal["", "unreadable_message", "large_message", "failing_message"] = ""
@@ -161,7 +161,10 @@ class Source:
     async def _answered(self, message: Message) -> _Verdict | None:
         source = self._source
         try:
-            answer = await put_through(self._receiver, source.content, source.encoding, message.payload)
+            answer = await put_through(
+                self._receiver, source.content, source.encoding, message.payload,
+                lambda reason: self._as_poison(message, reason),
+            )  # fmt: skip
         except Unavailable:
             raise
         except TooLarge as refusal:
@@ -188,8 +191,8 @@ class Source:
             delay_s = min(2 * delay_s, AGAIN_MOST_S)
 
     async def _bury(self, message: Message, verdict: _Verdict) -> None:
-        tally = Tally(1, 0, {verdict.label: 1}) if verdict.label else Tally(0)
-        await self._shelf.bury(self._as_poison(message, verdict.reason), tally)
+        if verdict.label:
+            await self._shelf.bury(self._as_poison(message, verdict.reason), Tally(1, 0, {verdict.label: 1}))
         log.warning(
             "kafka_message_buried", source=self._source.name, reason=verdict.reason,
             at=f"{message.topic}/{message.partition}/{message.offset}",
@@ -202,8 +205,10 @@ class Source:
         )  # fmt: skip
 
 
-async def put_through(receiver: Receiver, content: str, encoding: str, payload: bytes) -> Answer:
-    """A message of a source with this content and encoding, as a request.
+async def put_through(
+    receiver: Receiver, content: str, encoding: str, payload: bytes, poison: AsPoison
+) -> Answer:
+    """A message of a source with this content and encoding, as a request; kept if it is taken in part.
 
     Raises:
         Refused: and only that (or CancelledError).
@@ -213,7 +218,7 @@ async def put_through(receiver: Receiver, content: str, encoding: str, payload: 
     )  # a message that is larger than all that may be in flight would wait for ever
     what, form = _request_of(content, encoding)
     with receiver.in_flight.held(len(payload)):
-        return await receiver.answer(what, form, payload)
+        return await receiver.answer(what, form, payload, poison=poison)
 
 
 def _request_of(content: str, encoding: str) -> tuple[Content, Encoding]:

@@ -45,7 +45,7 @@ def select(body: bytes) -> Events:
         Malformed: it is no JSON.
         TooLarge: it holds more than can be looked at.
     """
-    if problem := foreign.check_size(body):
+    if problem := foreign.too_many_values(body):
         raise TooLarge(f"the request can't be read: {problem}")
     elements = _elements(body)
     bodies = [body] if elements is None else [bytes(element) for element in elements]
@@ -74,6 +74,8 @@ def _elements(body: bytes) -> list[Raw] | None:
         wrapped = msgspec.json.decode(body, type=_Wrapped)
     except msgspec.ValidationError:
         return None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError:
+        raise TooLarge(f"the request can't be read: {foreign.TOO_DEEP}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"the body is no JSON: {error}; send OpenLineage events as UTF-8 JSON") from None
     return wrapped.events if wrapped.events is not UNSET and wrapped.producer is UNSET else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from otel_bridge.journal import AcceptedLog, GroupCommit, PoisonReader, Wish
 from otel_bridge.model import BridgeError, Defect, Poison, Refused, Unavailable
@@ -74,7 +75,10 @@ class Retries:
     async def _answered(self, message: Poison) -> str:
         """Why a message can't be taken, or not whole; "" if it was."""
         try:
-            answer = await put_through(self._receiver, message.content, message.encoding, message.payload)
+            answer = await put_through(
+                self._receiver, message.content, message.encoding, message.payload,
+                lambda reason: replace(message, reason=reason),
+            )  # fmt: skip
         except Defect as defect:
             return f"{defect}; the log has the details"
         except Unavailable:

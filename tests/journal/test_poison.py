@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from otel_bridge.journal import (
     AcceptedLog,
@@ -13,6 +14,7 @@ from otel_bridge.journal import (
     ask,
     known_sources,
     outcome,
+    sums,
 )
 from otel_bridge.journal.poison import Bounds
 from otel_bridge.model import Accepted, Kind, Poison, Tally, Unavailable
@@ -70,10 +72,40 @@ def test_one_that_comes_again_is_counted_once(accepted, tmp_path):
     assert counters["poison_bytes"] == 12
 
 
+def test_one_that_was_taken_in_part_and_comes_again_is_rejected_once(accepted, tmp_path):
+    rows = [Accepted(Kind.SPAN, b"1" * 25, b"x"), Accepted(Kind.SPAN, b"2" * 25, b"x")]
+    for _ in range(3):
+        accepted.bury(message(7), Tally(6, 1, {"span_id": 3}), rows, 1)
+        found = sums(tmp_path)
+        assert (found.rejected, found.accepted) == ({"span_id": 3}, 2)
+        assert found.received == found.not_lineage + found.duplicate + 3 + found.accepted
+    assert len(AcceptedReader(tmp_path).read(0, 10)) == 2
+    accepted.append([Accepted(Kind.SPAN, b"3" * 25, b"x")], [Tally(1)], 1)
+    assert AcceptedReader(tmp_path).last_seq() == 3
+
+
+def test_rows_of_one_that_is_not_whole_wait_for_room_in_the_journal(tmp_path):
+    log = AcceptedLog.open(tmp_path, Journal(max_spans=10))
+    log.append([Accepted(Kind.SPAN, b"1" * 25, b"x" * 10)], [Tally(1)], 1)
+    with pytest.raises(Unavailable):
+        log.bury(message(1), Tally(2, 0, {"span_id": 1}), [Accepted(Kind.SPAN, b"2" * 25, b"x")], 1)
+    assert kept(tmp_path) == []
+    log.close()
+
+
+def test_a_topic_that_was_made_anew_has_the_same_offsets(accepted, tmp_path):
+    for payload in (b"junk", b"other junk", b"other junk"):
+        accepted.bury(replace(message(7, payload), key=b"key"), UNREADABLE)
+    (found,) = PoisonReader(tmp_path).messages()
+    assert found.payload == b"other junk"
+    counters = AcceptedReader(tmp_path).counters()
+    assert (counters["received"], counters["poison_rows"], counters["poison_bytes"]) == (2, 1, 13)
+
+
 @pytest.mark.parametrize(("bounds", "left"), [(Bounds(rows=3), [8, 9, 10]), (Bounds(bytes=25), [9, 10])])
 def test_the_oldest_make_room(accepted, tmp_path, bounds, left):
     for offset in range(1, 11):
-        accepted.bury(message(offset, b"x" * 10), UNREADABLE, bounds)
+        accepted.bury(message(offset, b"x" * 10), UNREADABLE, bounds=bounds)
     assert [offset for _, offset in kept(tmp_path)] == left
     counters = AcceptedReader(tmp_path).counters()
     assert (counters["received"], counters["poison_rows"], counters["poison_bytes"]) == (
@@ -85,7 +117,7 @@ def test_the_oldest_make_room(accepted, tmp_path, bounds, left):
 
 def test_the_newest_stays_whatever_its_size(accepted, tmp_path):
     for offset in (1, 2):
-        accepted.bury(message(offset, b"x" * 100), UNREADABLE, Bounds(bytes=25))
+        accepted.bury(message(offset, b"x" * 100), UNREADABLE, bounds=Bounds(bytes=25))
     assert kept(tmp_path) == [(2, 2)]
 
 

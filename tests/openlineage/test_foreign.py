@@ -190,8 +190,15 @@ def test_brackets_in_texts_are_no_depth() -> None:
     assert foreign.read(content).event.job_name == '[{"\\' * 5000
 
 
-def test_the_number_of_values_is_bounded() -> None:
-    assert "values" in reasons(b"[" + b"0," * foreign.MAX_VALUES + b"0]")[0]
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7, 300])
+def test_depth_is_measured_in_pieces(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(foreign, "_AT_ONCE", at_once)
+    text = json.dumps('[{"\\' * 70).encode()
+    deep = b"[" * foreign.MAX_DEPTH
+    assert foreign.too_deep(b"%s%s, %s%s" % (deep, text, text, deep.replace(b"[", b"]"))) == ""
+    assert (
+        foreign.too_deep(b"[%s%s, %s]%s" % (deep, text, text, deep.replace(b"[", b"]"))) == foreign.TOO_DEEP
+    )
 
 
 @pytest.mark.parametrize("value", [

@@ -9,7 +9,7 @@ from typing import Any
 
 import uvloop
 
-from otel_bridge.model import Accepted, Tally
+from otel_bridge.model import Accepted, Poison, Tally
 from otel_bridge.receive import Receiver, Selection, open_doors
 from otel_bridge.settings import Door, Endpoint, Receive
 
@@ -34,6 +34,7 @@ class Recording:
     def __init__(self) -> None:
         self.rows: list[Accepted] = []
         self.tallies: list[Tally] = []
+        self.poison: list[Poison] = []
         self.trouble: Exception | None = None
         self.hold = False
         self.committing = threading.Event()
@@ -46,6 +47,10 @@ class Recording:
             raise self.trouble
         self.rows.extend(rows)
         self.tallies.append(tally)
+
+    async def bury(self, message: Poison, tally: Tally, rows: Sequence[Accepted] = ()) -> None:
+        await self.commit(rows, tally)
+        self.poison.append(message)
 
     def note(self, tally: Tally) -> None:
         if self.trouble:

@@ -14,7 +14,7 @@ import pytest
 from otel_bridge.journal import AcceptedLog, AcceptedReader, GroupCommit, prepare, sums
 from otel_bridge.model import Kind, Malformed, TooLarge, Unavailable, Unsupported
 from otel_bridge.openlineage import foreign
-from otel_bridge.receive import Receiver, Selection
+from otel_bridge.receive import Receiver, Selection, ack
 from otel_bridge.receive.ack import Answer
 from otel_bridge.receive.doors import Intake, open_intake
 from otel_bridge.settings import Journal
@@ -60,6 +60,28 @@ def test_what_is_wrong_is_rejected_and_the_rest_kept() -> None:
     assert [row.payload for row in journal.rows] == [body(), body("COMPLETE")]
     [tally] = journal.tallies
     assert (tally.received, tally.not_lineage, tally.rejected) == (4, 0, {foreign.INVALID_EVENT: 2})
+
+
+def test_an_event_that_is_nested_too_deep_is_rejected_alone() -> None:
+    journal = Recording()
+    deep = body(run={"runId": RUN, "facets": {"f": {"v": None}}}).replace(b"null", b"[" * 300 + b"]" * 300)
+    [answer] = answers(array(body(), deep), journal=journal)
+    assert [(failed.index, failed.reason) for failed in answer.failures] == [(1, foreign.TOO_DEEP)]
+    assert [row.payload for row in journal.rows] == [body()]
+
+
+def test_a_large_request_becomes_durable_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that others wait for the disk no longer than a portion takes; each is counted with what it holds."""
+    monkeypatch.setattr(ack, "COMMIT_ROWS", 3)
+    monkeypatch.setattr(ack, "COMMIT_BYTES", 5000)
+    journal = Recording()
+    sent = [body(producer=f"https://example.org/{'x' * (4000 if n == 4 else n)}") for n in range(8)]
+    [answer] = answers(array(b"{}", *sent), journal=journal)
+    assert (answer.received, answer.rejected) == (9, 1)
+    assert [row.payload for row in journal.rows] == sent
+    assert [(tally.received, tally.rejected) for tally in journal.tallies] == [
+        (3, {}), (2, {}), (4, {"invalid_event": 1}),
+    ]  # fmt: skip
 
 
 def test_a_single_invalid_event_is_counted_too() -> None:

@@ -1,15 +1,19 @@
+-- name: at_place
+-- What is kept of a place in a topic, and whether it is this message.
+SELECT seq, payload = ? FROM poison WHERE source = ? AND topic = ? AND part = ? AND place = ?;
+
 -- name: bury
--- Keep a message unless it is kept already.
-INSERT OR IGNORE INTO poison (source, topic, part, place, content, encoding, reason, at_ns, key, payload)
+-- Keep a message.
+INSERT INTO poison (source, topic, part, place, content, encoding, reason, at_ns, key, payload)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: oldest
 -- The oldest message kept, and its size.
-SELECT seq, length(payload) FROM poison ORDER BY seq LIMIT 1;
+SELECT seq, length(payload) + length(coalesce(key, x'')) FROM poison ORDER BY seq LIMIT 1;
 
 -- name: size
 -- How large one message is.
-SELECT length(payload) FROM poison WHERE seq = ?;
+SELECT length(payload) + length(coalesce(key, x'')) FROM poison WHERE seq = ?;
 
 -- name: forget
 -- A message was taken after all, is given up, or makes room.
