@@ -16,6 +16,8 @@ from otel_bridge.settings import Api, ApiKey, Role
 READING = frozenset({"GET", "HEAD"})
 SAID_EVERY_S = 60.0
 """Requests with keys that nobody has are logged this often at most, with their number."""
+SHOWN = 200
+"""Characters of a path in the log."""
 
 log = structlog.get_logger()
 
@@ -83,7 +85,11 @@ class Access:
             return who, _unauthenticated(sent=bool(authorization))
         if role and role not in who.roles:
             log.warning(
-                "api_key_lacks_role", key=who.name, role=role, method=scope["method"], path=scope["path"]
+                "api_key_lacks_role",
+                key=who.name,
+                role=role,
+                method=scope["method"],
+                path=scope["path"][:SHOWN],
             )
             return who, _forbidden(who.name, role)
         return who, None
@@ -94,7 +100,10 @@ class Access:
         if now - self._said_s >= SAID_EVERY_S:
             peer = (scope.get("client") or ("?",))[0]
             log.warning(
-                "api_requests_without_accepted_key", count=self._unknown, latest=peer, path=scope["path"]
+                "api_requests_without_accepted_key",
+                count=self._unknown,
+                latest=peer,
+                path=scope["path"][:SHOWN],
             )
             self._unknown, self._said_s = 0, now
 

@@ -86,7 +86,7 @@ class Intake:
             return _later("the receiving process can't be reached at the moment")
         endpoint, token = address
         head = [
-            f"POST {request.url.path} HTTP/1.1",
+            f"POST {request.scope['path'].strip()} HTTP/1.1",
             f"Host: {endpoint}",
             f"Authorization: Bearer {token}",
             f"Content-Length: {len(body)}",

@@ -63,9 +63,17 @@ def _doors(settings: Settings) -> Iterator[str]:
 
 
 def _credentials(path: str, door: Door) -> Iterator[str]:
-    if not all(token.reveal().strip() for token in door.bearer_tokens):
-        yield f"{path}.bearer_tokens: one is empty, which would let everybody in. Give it a value or remove it."
+    for at, token in enumerate(door.bearer_tokens):
+        yield from _credential(f"{path}.bearer_tokens[{at}]", token.reveal())
     yield from _files(path, door.tls)
+
+
+def _credential(path: str, given: str) -> Iterator[str]:
+    """What is sent as `Authorization: Bearer …`."""
+    if not given.strip():
+        yield f"{path}: is empty, which would let everybody in. Give it a value or remove it."
+    elif not re.fullmatch(r"[!-~]+", given):
+        yield f"{path}: holds spaces or characters that a header can't. Use visible ASCII only."
 
 
 def _files(path: str, tls: Tls | None) -> Iterator[str]:
@@ -76,13 +84,9 @@ def _files(path: str, tls: Tls | None) -> Iterator[str]:
 
 def _keys(keys: tuple[ApiKey, ...]) -> Iterator[str]:
     for at, one in enumerate(keys):
-        key = one.key.reveal()
         if not one.name.strip():
             yield f"api.keys[{at}].name: is empty. Say who has the key; the log names it."
-        if not key.strip():
-            yield f"api.keys[{at}].key: is empty, which would let everybody in. Give it a value or remove the entry."
-        elif not re.fullmatch(r"[!-~]+", key):
-            yield f"api.keys[{at}].key: holds spaces or characters that a header can't. Use visible ASCII only."
+        yield from _credential(f"api.keys[{at}].key", one.key.reveal())
         if not one.roles:
             yield f"api.keys[{at}].roles: is empty. Give read, write or both."
     for name in _twice(one.name for one in keys):

@@ -12,6 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from otel_bridge.config import checks, problems, sources
 from otel_bridge.deliver import KINDS, from_environment
 from otel_bridge.model import ConfigError
+from otel_bridge.openlineage.secrets import mask_url
+from otel_bridge.redaction import Redactor, secrets_of
 from otel_bridge.settings import Consumer, Destination, Settings
 
 CONSUMER_KEYS = frozenset(field.name for field in dataclasses.fields(Consumer))
@@ -66,7 +68,10 @@ def _settings(tree: sources.Tree, environ: Mapping[str, str], cwd: Path) -> Sett
     if given is None and not found:
         destinations = _from_openlineage(environ, cwd, found)
     if found or settings is None:
-        raise ConfigError(found)
+        redact = Redactor(
+            (*secrets_of(tree), *secrets_of(given or ()), *secrets_of(_named_openlineage(environ)))
+        )
+        raise ConfigError([mask_url(redact(line)) for line in found])
     return dataclasses.replace(settings, destinations=tuple(destinations))
 
 
@@ -131,6 +136,10 @@ def _checked(
     except ValidationError as error:
         found += problems.lines(error, checked, f"{path}.")
         return None
+
+
+def _named_openlineage(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name.startswith("OPENLINEAGE")}
 
 
 def _from_openlineage(environ: Mapping[str, str], cwd: Path, found: list[str]) -> list[Destination]:

@@ -1,5 +1,6 @@
 """Where configuration comes from: a YAML file, `OTEL_BRIDGE_…` variables, `--set` flags; later ones win."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ def from_file(path: Path) -> Tree:
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror}. Give an existing file to --config."]) from None
     except ValueError as error:
-        raise ConfigError([f"{path}: not YAML: {_one_line(error)}"]) from None
+        raise ConfigError([f"{path}: not YAML: {error}"]) from None
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -42,7 +43,7 @@ def from_flags(flags: Iterable[str]) -> Tree:
     for flag in flags:
         path, equals, value = flag.partition("=")
         if not equals:
-            raise ConfigError([f"--set {flag}: expected PATH=VALUE, for instance runs.parent_wait=5s"])
+            raise ConfigError([f"--set {_path(flag)}: expected PATH=VALUE, for instance runs.parent_wait=5s"])
         pairs.append((path.split("."), value, f"--set {path}"))
     return from_assignments(pairs)
 
@@ -55,7 +56,7 @@ def from_assignments(assignments: Iterable[tuple[list[str], str, str]]) -> Tree:
         try:
             _put(tree, path, _yaml(text) if text else "")
         except ValueError as error:
-            problems.append(f"{origin}: not YAML: {_one_line(error)}")
+            problems.append(f"{origin}: not YAML: {error}")
         except TypeError:
             problems.append(f"{origin}: a value and a part of it are both set; keep one of them.")
     if problems:
@@ -74,11 +75,31 @@ def merged(*trees: Tree) -> Tree:
 
 
 def _yaml(text: str) -> Any:
-    """ValueError for whatever the parser stumbles on: a syntax error, a date that is none, endless nesting."""
+    """ValueError for whatever the parser stumbles on: a syntax error, a date that is none, endless nesting.
+
+    It says where, and never what stands there: that may be a secret.
+    """
     try:
         return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(str(error)) from None
+    except yaml.MarkedYAMLError as error:
+        raise ValueError(_described(error)) from None
+    except yaml.reader.ReaderError as error:
+        raise ValueError(f"character {error.position + 1} is not allowed") from None
+    except RecursionError:
+        raise ValueError("values are nested too deeply") from None
+    except (yaml.YAMLError, ValueError, OverflowError, AttributeError):
+        raise ValueError("it holds a number or a date that is none; quote it if it is a text") from None
+
+
+def _described(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    parts = (
+        re.sub(r"(alias|anchor|handle|tag) ['\"].*", r"\1", part)
+        for part in (error.context, error.problem)
+        if part
+    )
+    said = "; ".join(parts)
+    return f"{said} in line {mark.line + 1}, column {mark.column + 1}" if mark else said
 
 
 def _put(tree: Tree, path: list[str], value: Any) -> None:
@@ -89,5 +110,7 @@ def _put(tree: Tree, path: list[str], value: Any) -> None:
     tree[path[-1]] = value
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _path(flag: str) -> str:
+    """What of a flag without `=` can't be a value."""
+    match = re.match(r"[A-Za-z_.]*", flag)
+    return match.group() if match else ""

@@ -268,6 +268,18 @@ def test_problems_of_keys(keys: list[dict[str, Any]], said: str) -> None:
     assert "sesame" not in line
 
 
+def test_problems_of_tokens() -> None:
+    found = problems(
+        receive__grpc__bearer_tokens=["good", " sesame", ""], receive__http__bearer_tokens=["\u00e9"]
+    )
+    assert [line.split(" ")[0] for line in found] == [
+        "receive.grpc.bearer_tokens[1]:",
+        "receive.grpc.bearer_tokens[2]:",
+        "receive.http.bearer_tokens[0]:",
+    ]
+    assert "sesame" not in str(found)
+
+
 def test_problems_of_tls_and_of_files() -> None:
     assert "api.tls.cert: no such file: none.pem" in problems(
         api__tls={"cert": "none.pem", "key": "none.key"}
@@ -279,7 +291,7 @@ def test_problems_of_tls_and_of_files() -> None:
 
 
 def test_secrets_from_variables_and_files(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("from-the-file\n")
+    (tmp_path / "key").write_text("\ufefffrom-the-file\r\n")
     keys = [
         {"name": "a", "key": {"env": "PROMETHEUS_KEY"}},
         {"name": "b", "key": {"file": str(tmp_path / "key")}},
