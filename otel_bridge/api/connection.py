@@ -6,7 +6,9 @@ uvicorn itself waits for a request for ever, keeps heads of any size, and counts
 import asyncio
 import json
 from http import HTTPStatus
+from typing import Any
 
+from starlette.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 32 * 1024
@@ -16,9 +18,11 @@ REFUSED_AT_ONCE = 64
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. A request has to be here, and its answer taken, within `within_s`."""
+    """One connection of at most `most`. A request has to be here, and its answer taken, within `within_s`."""
 
     within_s = 75.0
+    most = 512
+    retry_after = 5
     _timer: asyncio.TimerHandle | None = None
     _in_head = False
     _head_size = 0
@@ -28,10 +32,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit it."""
         super().connection_made(transport)
-        if (
-            self.limit_concurrency is not None
-            and len(self.connections) > self.limit_concurrency + REFUSED_AT_ONCE
-        ):
+        if len(self.connections) > self.most + REFUSED_AT_ONCE:
             transport.abort()
         self._allow()
 
@@ -69,6 +70,8 @@ class Connection(HttpToolsProtocol):
         """The request is answered while its body arrives."""
         self._in_head = False
         if not self._deaf:
+            if len(self.connections) > self.most:
+                self.app = self._too_many
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -85,6 +88,12 @@ class Connection(HttpToolsProtocol):
         """The next one gets as much time."""
         self._allow()
         super().on_response_complete()
+
+    async def _too_many(self, scope: Any, receive: Any, send: Any) -> None:
+        """As an ASGI application, in place of the API's."""
+        error = {"error": "too many connections; repeat the request later"}
+        headers = {"Retry-After": str(self.retry_after), "Connection": "close"}
+        await JSONResponse(error, 503, headers)(scope, receive, send)
 
     def _grow(self, size: int) -> bool:
         self._head_size += size

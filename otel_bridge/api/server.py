@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -15,7 +16,7 @@ from otel_bridge.api.connection import Connection
 from otel_bridge.api.figures import Figures, Status, read
 from otel_bridge.api.push import push
 from otel_bridge.deliver import Deliveries
-from otel_bridge.settings import Endpoint, Settings
+from otel_bridge.settings import Endpoint, Receive, Settings
 
 STOP_WITHIN_S = 2
 
@@ -60,10 +61,10 @@ async def serve_api(
 
 
 def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
-    within = type("Connection", (Connection,), {"within_s": float(settings.receive.idle_timeout)})
+    within = type("Connection", (Connection,), _bounds(settings.receive))
     config = uvicorn.Config(
         app, http=within, log_config=None, log_level="error", access_log=False, server_header=False, lifespan="off",
-        ws="none", timeout_graceful_shutdown=STOP_WITHIN_S, limit_concurrency=settings.receive.max_connections,
+        ws="none", timeout_graceful_shutdown=STOP_WITHIN_S,
     )  # fmt: skip
     config.load()
     if settings.api.tls:
@@ -71,6 +72,14 @@ def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
 
         config.ssl = ssl_context(settings.api.tls)
     return config
+
+
+def _bounds(limits: Receive) -> dict[str, Any]:
+    return {
+        "within_s": float(limits.idle_timeout),
+        "most": limits.max_connections,
+        "retry_after": max(1, round(limits.retry_after)),
+    }
 
 
 async def _end(server: uvicorn.Server, stop: asyncio.Event) -> None:

@@ -146,7 +146,9 @@ class BridgeProcess:
         return self.log_file.read_text(errors="replace")[-4000:] if self.log_file.exists() else ""
 
     def _tree(self) -> dict[str, Any]:
-        receive = {door: {"endpoint": getattr(self.endpoints, door)} for door in ("grpc", "http")}
+        receive = {
+            door: {"endpoint": getattr(self.endpoints, door) or "127.0.0.1:0"} for door in ("grpc", "http")
+        }
         base: dict[str, Any] = {
             "data_dir": str(self.data_dir),
             "receive": receive,

@@ -1,8 +1,10 @@
 """Events through the API: passed on to a real door of the receiving process, and its answers back."""
 
+import contextlib
 import gzip
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -123,6 +125,16 @@ def test_when_it_is_gone_senders_come_again_and_later_succeed(api: Running, serv
     api.status.update({"accepting": True, "intake": dict(zip(("endpoint", "token"), known, strict=True))})
     assert post(api, body())[0] == 201
     assert len(served.journal.rows) == 1
+
+
+def test_too_many_connections_are_told_to_come_again(tmp_path: Path) -> None:
+    with started(tmp_path, receive(max_connections=2)) as running, contextlib.ExitStack() as stack:
+        host, _, port = running.url.removeprefix("http://").rpartition(":")
+        for _ in range(2):
+            stack.enter_context(socket.create_connection((host, int(port))))
+        answer = post(running, body())
+        assert (answer[0], answer[1]["Retry-After"], answer[1]["Connection"]) == (503, "5", "close")
+        assert "too many connections" in error(answer)
 
 
 def test_trouble_with_the_journal_comes_back(api: Running, served: Served) -> None:
