@@ -95,7 +95,8 @@ def _legacy(config: Any) -> Transport:
 @contextlib.contextmanager
 def _as_if(environ: Mapping[str, str], cwd: Path) -> Iterator[None]:
     """The client looks at the process's environment, and writes into it; only ever used while starting."""
-    given, variables, here = dict(environ), dict(os.environ), Path.cwd()  # `environ` may be `os.environ` itself
+    given = dict(environ)  # `environ` may be `os.environ` itself
+    variables, here = dict(os.environ), Path.cwd()
     try:
         os.environ.clear()
         os.environ.update(given)

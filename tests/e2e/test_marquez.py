@@ -83,3 +83,18 @@ def post(marquez: Marquez, body: bytes) -> tuple[int, bytes]:
         connection.request("POST", "/api/v1/lineage", body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         return answer.status, answer.read()
+
+
+def test_batches_fall_back_to_one_event_at_a_time(tmp_path: Path, marquez: Marquez) -> None:
+    """This Marquez has no endpoint for batches; nothing is lost by finding out."""
+    batched = {"name": "marquez", "type": "http", "url": marquez.endpoint, "batch": True}
+    with BridgeProcess(tmp_path / "bridge", [batched]) as bridge:
+        trace, top = trace_id(), span_id()
+        steps = [span(trace, span_id(), top, job=f"step{n}") for n in range(20)]
+        Exporter(bridge.endpoints.http).traces(*steps, span(trace, top, job="batched"))
+        bridge.wait(lambda: bridge.health()["destinations"][0]["delivered"] == 42, "delivers all", 60)
+        assert "the consumer takes no batches" in bridge.log()
+        assert bridge.health()["destinations"][0]["dead"] == 0
+    found = marquez.get(f"/api/v1/namespaces/{NAMESPACE}/jobs?limit=1000")["jobs"]
+    jobs = {job["name"]: job["latestRun"]["state"] for job in found if job["name"].startswith("batched")}
+    assert jobs == dict.fromkeys(("batched", *(f"batched.step{n}" for n in range(20))), "COMPLETED")
