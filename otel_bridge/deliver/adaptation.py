@@ -265,18 +265,18 @@ def event_object(body: bytes) -> Any:
     from openlineage.client import event_v2 as ol
 
     found = msgspec.json.decode(body)
-    common = {"eventTime": found["eventTime"], "producer": found["producer"]}
-    sets = {"inputs": found.get("inputs", []), "outputs": found.get("outputs", [])}
-    if "run" in found:
-        state = ol.RunState(found["eventType"])
+    common: dict[str, Any] = {"eventTime": found["eventTime"], "producer": found["producer"]}
+    sets: dict[str, Any] = {"inputs": found.get("inputs") or [], "outputs": found.get("outputs") or []}
+    if found.get("run") is not None:
+        state = ol.RunState(found["eventType"]) if found.get("eventType") else None
         made: Any = ol.RunEvent(
             run=_run(found["run"]), job=_job(found["job"]), eventType=state, **sets, **common
         )
-    elif "job" in found:
+    elif found.get("job") is not None:
         made = ol.JobEvent(job=_job(found["job"]), **sets, **common)
     else:
         dataset = found["dataset"]
-        static = ol.StaticDataset(dataset["namespace"], dataset["name"], facets=dataset.get("facets", {}))
+        static = ol.StaticDataset(dataset["namespace"], dataset["name"], facets=dataset.get("facets") or {})
         made = ol.DatasetEvent(dataset=static, **common)
     made.schemaURL = found["schemaURL"]
     return made
@@ -285,13 +285,13 @@ def event_object(body: bytes) -> Any:
 def _job(found: dict[str, Any]) -> Any:
     from openlineage.client import event_v2 as ol
 
-    return ol.Job(found["namespace"], found["name"], found.get("facets", {}))
+    return ol.Job(found["namespace"], found["name"], found.get("facets") or {})
 
 
 def _run(found: dict[str, Any]) -> Any:
     from openlineage.client import event_v2 as ol
 
-    facets = dict(found.get("facets", {}))
+    facets = dict(found.get("facets") or {})
     with contextlib.suppress(*DEFECTS, ValueError):  # another producer's facet may look like anything
         facets["parent"] = _parent(facets["parent"])
     return ol.Run(found["runId"], facets)

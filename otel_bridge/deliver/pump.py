@@ -229,7 +229,7 @@ class Pump:
                 prepared = item.prepared = self._preparation.prepare(item.event, item.parent_path)
             if prepared.skipped or prepared.refused:
                 return await self._unsent(item, prepared.refused)
-            outcome: Outcome = await self._sender.send(prepared.body, item.event)
+            outcome: Outcome = await self._sender.send(prepared.body, prepared.renamed or item.event)
         except Exception as error:  # noqa: BLE001 - it must not stop the others
             self._log.exception("a defect of this kind of destination; the event is tried again")
             outcome = Retry(_said(error))

@@ -211,6 +211,17 @@ class Reader:
         """All counters by name."""
         return dict(self._rows("SELECT name, value FROM counters"))
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read within is of one moment, so that sums add up. To be left soon, for the writer's log's sake."""
+        self._rows("BEGIN")
+        connection = self._connection
+        try:
+            yield
+        finally:
+            if connection is not None and connection is self._connection:
+                connection.rollback()
+
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         connection = self._open()
         if connection is None:

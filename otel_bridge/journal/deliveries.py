@@ -21,6 +21,8 @@ from otel_bridge.journal.database import Reader, owned, transaction
 EVERYTHING = 2**63 - 1
 LABELS = 100
 """Facets that are told apart in the sums of what was shed; names of facets come from data."""
+LABEL = 128
+"""Longest name of a facet in the sums, in characters; longer ones are cut."""
 
 _SQL = queries.load("deliveries")
 
@@ -275,6 +277,7 @@ class DeliveryLog:
         self._connection.executemany(_SQL["tally"], rows)
 
     def _label(self, facet: str) -> str:
+        facet = facet if len(facet) <= LABEL else f"{facet[: LABEL - 3]}..."
         if facet not in self._shed and len(self._shed) >= LABELS:
             return "other"
         self._shed.add(facet)

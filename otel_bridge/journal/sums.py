@@ -81,13 +81,13 @@ def sums(directory: Path) -> Sums:
 
 
 def _sums(deliveries: DeliveryReader, events: EventReader, accepted: AcceptedReader, now_ns: int) -> Sums:
-    standings = deliveries.standings()
-    reasons = deliveries.dead_by_reason()
+    with deliveries.snapshot():
+        standings = [(one, ahead, _labels(one.name, deliveries)) for one, ahead in deliveries.standings()]
     made = events.counters()
     last_event = events.last_seq()
     destinations = {
-        one.name: _destination(one, ahead, last_event, _age_s(events.made_after(one.cursor), now_ns))
-        for one, ahead in standings
+        one.name: _destination(one, ahead, labels, last_event, _age_s(events.made_after(one.cursor), now_ns))
+        for one, ahead, labels in standings
     }
     cursor = events.cursor()
     got = accepted.counters()
@@ -107,13 +107,29 @@ def _sums(deliveries: DeliveryReader, events: EventReader, accepted: AcceptedRea
         events_bytes=made.get("bytes", 0),
         omissions=labelled(made, "omission"),
         assembly=labelled(made, "assembly"),
-        destinations={
-            name: _with_reasons(one, name, reasons, deliveries) for name, one in destinations.items()
-        },
+        destinations=destinations,
     )
 
 
-def _destination(one: Standing, ahead: int, last_event: int, waiting_age_s: float | None) -> DestinationSums:
+class _Labels(msgspec.Struct, frozen=True):
+    """What became of the events of one destination, by reason or name."""
+
+    dead: dict[str, int]
+    skipped: dict[str, int]
+    shed: dict[str, int]
+
+
+def _labels(name: str, deliveries: DeliveryReader) -> _Labels:
+    dead: dict[str, int] = {}
+    for destination, reason, _, number in deliveries.dead_by_reason():
+        if destination == name:
+            dead[reason] = dead.get(reason, 0) + number
+    return _Labels(dead, deliveries.tallies(name, "skipped"), deliveries.tallies(name, "shed"))
+
+
+def _destination(
+    one: Standing, ahead: int, labels: _Labels, last_event: int, waiting_age_s: float | None
+) -> DestinationSums:
     waiting = max(last_event - one.cursor - ahead, 0)
     return DestinationSums(
         events=max(last_event, one.cursor) - one.started_after,
@@ -124,21 +140,9 @@ def _destination(one: Standing, ahead: int, last_event: int, waiting_age_s: floa
         cursor=one.cursor,
         skipped=one.skipped,
         waiting_age_s=waiting_age_s if waiting else None,
-    )
-
-
-def _with_reasons(
-    one: DestinationSums, name: str, dead: list[tuple[str, str, str, int]], deliveries: DeliveryReader
-) -> DestinationSums:
-    found: dict[str, int] = {}
-    for destination, reason, _, number in dead:
-        if destination == name:
-            found[reason] = found.get(reason, 0) + number
-    return msgspec.structs.replace(
-        one,
-        dead_reasons=found,
-        skipped_reasons=deliveries.tallies(name, "skipped"),
-        shed=deliveries.tallies(name, "shed"),
+        dead_reasons=labels.dead,
+        skipped_reasons=labels.skipped,
+        shed=labels.shed,
     )
 
 

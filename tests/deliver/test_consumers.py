@@ -189,3 +189,38 @@ def test_circles_and_chains_without_end(log: Log) -> None:
     assert [stored[run_id(n)] for n in (1, 2, 3)] == [None, "y.x", None]
     assert stored[run_id(12)] == "job9.job10.job11"
     assert max(len(path or "") for path in stored.values()) <= LONGEST
+
+
+def test_keys_of_messages_have_the_names_that_are_sent(log: Log) -> None:
+    mock_kafka = pytest.importorskip("mock_kafka", reason="pip install 'otel-bridge[kafka]'")
+    cluster = mock_kafka.MockKafka(brokers=1)
+    options = {"brokers": cluster.brokers, "topic": cluster.topic("renamed", 1), "key": "job"}
+    one = destination("kafka", "consumer", **options, config={"linger.ms": "1"})
+    log.add([event(run_id(1))])
+    with Delivering(log, dataclasses.replace(one, consumer=Consumer(namespaces={"ns": "theirs"}))):
+        passed(log, 1)
+    [message] = cluster.read(1)
+    job = json.loads(message.value())["job"]
+    assert job["namespace"] == "theirs"
+    assert message.key().decode() == f"job:theirs/{job['name']}"
+
+
+@pytest.mark.parametrize(
+    "absent", [{"run": None}, {"run": None, "job": None}, {"inputs": None, "outputs": None}]
+)
+def test_events_with_null_for_what_is_missing_reach_openlineage_python(absent: dict[str, None]) -> None:
+    adaptation = pytest.importorskip("otel_bridge.deliver.adaptation")
+    serde = pytest.importorskip(
+        "openlineage.client.serde", reason="pip install 'otel-bridge[openlineage]'"
+    ).Serde
+    named = {"namespace": "ns", "name": "x", "facets": None}
+    found = json.loads(event(run_id(1)).body) | {
+        "job": named,
+        "dataset": named,
+        "run": {"runId": run_id(1), "facets": None},
+    }
+    del found["eventType"]
+    made = json.loads(serde.to_json(adaptation.event_object(json.dumps(found | absent).encode())))
+    slot = "run" if "run" not in absent else "dataset" if "job" in absent else "job"
+    assert slot in made
+    assert made.keys() & absent.keys() <= {"inputs", "outputs"}

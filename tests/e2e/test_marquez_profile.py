@@ -161,6 +161,18 @@ def facet(**fields: Any) -> dict[str, Any]:
     }
 
 
+def symlink(**fields: str) -> dict[str, Any]:
+    return facet(identifiers=[{"namespace": "n", "name": "x", "type": "TABLE"} | fields])
+
+
+def columns(**field: Any) -> dict[str, Any]:
+    return {"columnLineage": facet(fields={"a": field})}
+
+
+FIELD = facet(fields=[{"name": "a", "type": "int"}])
+NESTED = f"struct<{','.join(f'f{uuid.uuid4().hex}:int' for _ in range(400))}>"
+
+
 def test_names_that_begin_with_a_parent_that_has_a_parent(pipelines: Pipelines) -> None:
     """marquez.parent-path: `sched` starts `dag`, whose tasks are called `dag.task` as Airflow does."""
     namespace = f"floe.test.{uuid.uuid4().hex[:8]}"
@@ -204,14 +216,40 @@ def test_running_and_other_do_not_move_the_start(pipelines: Pipelines) -> None:
             {"output": {"schema": facet(fields=[{"name": "x" * 256, "type": "int"}])}},
         ),
         ("marquez.facet-name", f"run.{'x' * 256}", {"run": {"x" * 256: facet(a=1)}}),
+        (
+            "marquez.field-type",
+            "dataset.schema",
+            {"output": {"schema": facet(fields=[{"name": "a", "type": NESTED}])}},
+        ),
+        ("marquez.source-name", "dataset.dataSource", {"output": {"dataSource": facet(uri="postgres://db")}}),
+        ("marquez.symlinks", "dataset.symlinks", {"output": {"symlinks": facet()}}),
+        ("marquez.symlink-type", "dataset.symlinks", {"output": {"symlinks": symlink(type="x" * 65)}}),
+        (
+            "marquez.symlink-namespace",
+            "dataset.symlinks",
+            {"output": {"symlinks": symlink(namespace="x" * 1025)}},
+        ),
+        (
+            "marquez.lifecycle",
+            "dataset.lifecycleStateChange",
+            {"output": {"lifecycleStateChange": facet(lifecycleStateChange="x" * 64)}},
+        ),
+        (
+            "marquez.transformation-type",
+            "dataset.columnLineage",
+            {"output": columns(inputFields=[], transformationType="x" * 256)},
+        ),
+        ("marquez.column-inputs", "dataset.columnLineage", {"output": columns()}),
     ],
 )
-def test_what_is_too_wide_for_a_column(
+def test_what_it_can_not_store(
     pipelines: Pipelines, rule: str, shed: str, more: dict[str, dict[str, Any]]
 ) -> None:
-    """The event goes without the facet, where Marquez would answer 500 each time."""
+    """The event goes without the facet, where Marquez would answer 500 each time, to this or to who asks for lists."""
     run = str(uuid.uuid4())
-    ending = event("COMPLETE", run, 2)
+    ending = event(
+        "COMPLETE", run, 2, inputs=[{"namespace": "db", "name": "in", "facets": {"schema": FIELD}}]
+    )
     ending["run"]["facets"] |= more.get("run", {})
     ending["job"]["facets"] |= more.get("job", {})
     if "output" in more:
@@ -220,4 +258,27 @@ def test_what_is_too_wide_for_a_column(
     assert pipelines.jobs("floe.test.others")[run]["latestRun"]["state"] == "COMPLETED"
     facets = pipelines.marquez.get(f"/api/v1/jobs/runs/{run}/facets?type=run")["facets"]
     assert facets["tags"]["tags"][0]["value"] == shed
-    assert pipelines.bridge.health()["destinations"][0]["shed"][shed] == 1
+    assert pipelines.bridge.health()["destinations"][0]["shed"][
+        shed if len(shed) < 128 else shed[:125] + "..."
+    ]
+    for listed in ("namespaces", "namespaces/db/datasets"):
+        pipelines.marquez.get(f"/api/v1/{listed}?limit=1000")
+
+
+def test_nul_characters_and_what_columns_are_made_of(pipelines: Pipelines) -> None:
+    """marquez.nul, marquez.transformations"""
+    run = str(uuid.uuid4())
+    source = {"namespace": "db", "name": f"{run}.in", "facets": {"schema": FIELD}}
+    field = {"namespace": "db", "name": f"{run}.in", "field": "a"}
+    same = field | {"transformations": [{"type": "DIRECT", "subtype": "IDENTITY"}]}
+    made = {
+        "namespace": "db",
+        "name": f"{run}.out",
+        "facets": {"schema": FIELD} | columns(inputFields=[same]),
+    }
+    job = {"namespace": "floe.test.others", "name": run, "facets": {"sql": facet(query="select '\0'")}}
+    pipelines.post(event("COMPLETE", run, 2, job=job, inputs=[source], outputs=[made]))
+    found = pipelines.marquez.get(f"/api/v1/column-lineage?nodeId={quote(f'dataset:db:{run}.out', safe='')}")
+    [data] = [node["data"] for node in found["graph"] if node["data"]["dataset"] == f"{run}.out"]
+    assert (data["transformationType"], data["transformationDescription"]) == ("IDENTITY", "DIRECT IDENTITY")
+    assert pipelines.jobs("floe.test.others")[run]["facets"]["sql"]["query"] == "select '\ufffd'"

@@ -102,6 +102,27 @@ def test_so_many_facets_are_told_apart(tmp_path, deliveries):
     again.close()
 
 
+def test_long_names_of_facets_are_cut_in_the_sums(tmp_path, deliveries):
+    deliveries.join("a", 1)
+    deliveries.settle([Settled("a", 1, shed=("run." + "x" * 1000,))])
+    reader = DeliveryReader(tmp_path)
+    [name] = reader.tallies("a", "shed")
+    reader.close()
+    assert (len(name), name[:6], name[-4:]) == (128, "run.xx", "x...")
+
+
+def test_a_snapshot_is_of_one_moment(tmp_path, deliveries):
+    """So that sums add up while events are settled."""
+    deliveries.join("a", 1)
+    reader = DeliveryReader(tmp_path)
+    with reader.snapshot():
+        assert reader.standings()[0][0].skipped == 0
+        deliveries.settle([settled("a", 1, "skipped")])
+        assert (reader.tallies("a", "skipped"), reader.standings()[0][0].skipped) == ({}, 0)
+    assert reader.standings()[0][0].skipped == sum(reader.tallies("a", "skipped").values()) == 1
+    reader.close()
+
+
 def test_wishes_are_seen_in_order_and_answered(tmp_path, deliveries):
     first = ask(tmp_path, "delivery", "rewind", "a", {"after": 4})
     ask(tmp_path, "delivery", "drop_dead", "a", {"seqs": [1]})

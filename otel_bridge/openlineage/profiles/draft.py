@@ -3,8 +3,9 @@
 What nobody opened stays the bytes that it was, whoever produced it; members that we know nothing of included.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, wraps
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -14,6 +15,12 @@ from otel_bridge.settings import Slot
 
 Members = dict[str, Any]
 """A JSON object: each member opened (plain Python values), or still `Raw`."""
+
+T = TypeVar("T")
+
+REMEMBERED: Final = 512
+REMEMBERED_SIZE: Final = 32 * 1024
+"""Larger values are worked on each time, which bounds the memory."""
 
 OURS: Final = "https://github.com/otel-bridge/otel-bridge"
 """`_producer` of what a profile adds."""
@@ -39,13 +46,13 @@ class Draft:
     def __init__(self, body: bytes) -> None:
         self.members: Members = _members(body)
         self.changed = False
-        self.shed: list[str] = []
+        self.shed: dict[str, None] = {}
         self._datasets: list[tuple[str, Members]] | None = None
 
     @property
     def of_run(self) -> bool:
         """Whether it tells of a run, and not of a job or dataset by itself."""
-        return "run" in self.members
+        return bool(self.run)
 
     @property
     def run(self) -> Members:
@@ -68,6 +75,11 @@ class Draft:
         return opened(self.job, "facets")
 
     @property
+    def parent(self) -> Members:
+        """The run's parent facet, by its former name, too; empty if it has none."""
+        return opened(self.run_facets, "parent") or opened(self.run_facets, "parentRun")
+
+    @property
     def datasets(self) -> list[tuple[str, Members]]:
         """Every dataset with its role: `input`, `output` or `dataset`."""
         if self._datasets is None:
@@ -80,6 +92,14 @@ class Draft:
     def has(self, key: str) -> bool:
         """Whether there is a dataset among `inputs` or `outputs`."""
         return bool(_opened_list(self.members, key))
+
+    def facets_in(self, slot: str) -> list[Members]:
+        """The maps of facets of the job, or those of all datasets."""
+        return (
+            [self.job_facets]
+            if slot == "job"
+            else [opened(dataset, "facets") for _, dataset in self.datasets]
+        )
 
     def facet_slots(self) -> Iterator[tuple[Slot, Members]]:
         """Every map of facets, with its slot."""
@@ -98,23 +118,20 @@ class Draft:
     def add_facet(self, owner: str, key: str, schema_url: str, fields: Members) -> None:
         """Give the `run` or `job` one more facet."""
         node = opened(self.members, owner)
-        if "facets" not in node:
-            node["facets"] = {}
-        self.put(opened(node, "facets"), key, {"_producer": OURS, "_schemaURL": schema_url, **fields})
+        facets = node["facets"] = opened(node, "facets")
+        self.put(facets, key, {"_producer": OURS, "_schemaURL": schema_url, **fields})
 
-    def remove(self, slot: Slot, facets: Members, key: str) -> Any:
-        """Take a facet away, and remember its name as shed."""
-        name = f"{slot}.{key}"
-        if name not in self.shed:
-            self.shed.append(name)
+    def remove(self, name: str, members: Members, key: str) -> None:
+        """Take a member away, and remember as shed what `name` calls it."""
+        self.shed[name] = None
         self.changed = True
-        return facets.pop(key)
+        del members[key]
 
     def encoded(self) -> bytes:
         """As JSON, with a tag that names what was shed."""
         if not self.shed:
             return encode(self.members)
-        slot: Slot = "run" if self.of_run else "job" if "job" in self.members else "dataset"
+        slot: Slot = "run" if self.of_run else "job" if self.job else "dataset"
         owner = opened(self.members, slot)
         facets = dict(opened(owner, "facets"))
         facets["tags"] = _tagged(facets.get("tags"), TAGS[slot], self.shed)
@@ -161,6 +178,37 @@ def rewritten(value: Any, change: Callable[[Members], Members]) -> Any:
     return value
 
 
+def raw(value: Any) -> bytes:
+    """A member as JSON."""
+    return bytes(value) if isinstance(value, Raw) else encode(value)
+
+
+def changed(before: bytes, found: Any) -> Raw | None:
+    """A member's new value as JSON, None if it is the old one."""
+    return None if found == _value(before) else Raw(encode(found))
+
+
+def replace_facets(draft: Draft, key: str, change: Callable[[bytes], Raw | None]) -> None:
+    """Change a facet of all datasets, where `change` has something to change."""
+    for _, dataset in draft.datasets:
+        facets = opened(dataset, "facets")
+        if key in facets:
+            found = change(raw(facets[key]))
+            if found is not None:
+                draft.put(facets, key, found)
+
+
+def remembering(work: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    """Keep the latest answers for small values: schemas and column lineage come again and again."""
+    small = lru_cache(REMEMBERED)(work)
+
+    @wraps(work)
+    def answer(value: bytes) -> T:
+        return small(value) if len(value) <= REMEMBERED_SIZE else work(value)
+
+    return answer
+
+
 def _opened_list(members: Members, key: str) -> list[Members]:
     value = members.get(key)
     if isinstance(value, list):
@@ -175,7 +223,7 @@ def _opened_list(members: Members, key: str) -> list[Members]:
     return found
 
 
-def _tagged(tags: Any, schema_url: str, shed: list[str]) -> Members:
+def _tagged(tags: Any, schema_url: str, shed: Iterable[str]) -> Members:
     """A tags facet with one more tag."""
     facet = value_of({"tags": tags}, "tags") if tags is not None else None
     mine = {"key": "otel_bridge.shed", "value": ",".join(shed), "source": "OTEL_BRIDGE"}

@@ -1,11 +1,12 @@
 """From an event to the bytes that one consumer gets, or the reason why it gets none."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from otel_bridge.model import Event
-from otel_bridge.openlineage.profiles.draft import Draft
+from otel_bridge.openlineage.profiles.draft import Draft, text_of
+from otel_bridge.openlineage.profiles.limits import Cap, Limit, NulCharacters
 from otel_bridge.openlineage.profiles.renaming import Renaming
-from otel_bridge.openlineage.profiles.rules import Cap, NamespaceCharacters, Refused, Rule, Skipped, Takes
+from otel_bridge.openlineage.profiles.rules import NamespaceCharacters, Refused, Rule, Skipped, Takes
 from otel_bridge.openlineage.profiles.shedding import shed
 from otel_bridge.openlineage.profiles.table import PROFILES
 from otel_bridge.settings import Consumer
@@ -15,12 +16,14 @@ class Prepared(Struct, frozen=True):
     """What goes out: `body`, without the facets named in `shed`. Or nothing, if there is a reason.
 
     `skipped`: the consumer does not want such events. `refused`: it can't take this one, which is a dead letter.
+    `renamed` is the event by the names that are in `body`, if those of its job or dataset were changed.
     """
 
     body: bytes
     skipped: str = ""
     refused: str = ""
     shed: tuple[str, ...] = ()
+    renamed: Event | None = None
 
 
 class Preparation:
@@ -30,40 +33,56 @@ class Preparation:
         profile = PROFILES[consumer.profile]
         self.needs_paths = profile.needs_paths
         self._looks = tuple(rule for rule in profile.rules if isinstance(rule, Takes))
+        self._cleaners = tuple(rule for rule in profile.rules if isinstance(rule, NulCharacters))
         self._rules: tuple[Rule, ...] = tuple(
-            rule for rule in profile.rules if not isinstance(rule, Takes | Cap | NamespaceCharacters)
+            rule
+            for rule in profile.rules
+            if not isinstance(rule, Takes | Cap | NamespaceCharacters | NulCharacters)
         )
         self._renaming = Renaming(consumer.namespaces, profile.rules)
-        self._limit = profile.max_event if consumer.max_event is None else int(consumer.max_event)
+        size = profile.max_event if consumer.max_event is None else int(consumer.max_event)
+        self._limit = Limit(size, profile.cap.encoder if profile.cap else "as it is")
 
     def prepare(self, event: Event, known_path: str | None = None) -> Prepared:
         """Prepare one event. `known_path`: full name of the run's parent, if the event log knows it."""
         body = event.body
         try:
-            for rule in self._looks:
-                rule.look(event.type)
+            for look in self._looks:
+                look.look(event.type)
+            for cleaner in self._cleaners:
+                body = cleaner.cleaned(body)
             renames = self._renaming.touches(body)
-            if not (self._rules or renames or self._too_large(body)):
+            if not (self._rules or renames or self._limit.exceeded(body)):
                 return Prepared(body)
-            return self._adapted(Draft(body), body, renames, known_path)
+            return self._adapted(event, body, renames, known_path)
         except Skipped as reason:
             return Prepared(b"", skipped=str(reason))
         except Refused as reason:
             return Prepared(b"", refused=str(reason))
 
-    def _adapted(self, draft: Draft, body: bytes, renames: bool, known_path: str | None) -> Prepared:
+    def _adapted(self, event: Event, body: bytes, renames: bool, known_path: str | None) -> Prepared:
+        draft = Draft(body)
         if renames:
             self._renaming.apply(draft)
         for rule in self._rules:
             rule.apply(draft, known_path)
         if draft.changed:
             body = draft.encoded()
-        if self._limit is not None and len(body) > self._limit:
+        if self._limit.exceeded(body):
             body = shed(draft, self._limit)
-        return Prepared(body, shed=tuple(draft.shed))
+        renamed = _renamed(event, draft, body) if draft.changed else None
+        return Prepared(body, shed=tuple(draft.shed), renamed=renamed)
 
-    def _too_large(self, body: bytes) -> bool:
-        return self._limit is not None and len(body) > self._limit
+
+def _renamed(event: Event, draft: Draft, body: bytes) -> Event | None:
+    """The event by the names in a draft, for those who look at them: keys of messages."""
+    if event.type == "DATASET":
+        own = next(one for role, one in draft.datasets if role == "dataset")
+        key = f"dataset:{text_of(own, 'namespace')}/{text_of(own, 'name')}"
+        return structs.replace(event, key=key, body=body)
+    namespace, name = text_of(draft.job, "namespace"), text_of(draft.job, "name")
+    key = f"job:{namespace}/{name}" if event.type == "JOB" else event.key
+    return structs.replace(event, key=key, job_namespace=namespace, job_name=name, body=body)
 
 
 def prepare(event: Event, consumer: Consumer, known_path: str | None = None) -> Prepared:

@@ -4,7 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from otel_bridge.openlineage.profiles.rules import Cap, NamePaths, ParentPaths, Rule
+from otel_bridge.openlineage.profiles.limits import Cap
+from otel_bridge.openlineage.profiles.rules import NamePaths, ParentPaths, Rule
 from otel_bridge.settings import ProfileName
 
 
@@ -36,9 +37,14 @@ class Profile(Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
 
     @property
+    def cap(self) -> Cap | None:
+        """Its rule on the size of an event."""
+        return next((rule for rule in self.rules if isinstance(rule, Cap)), None)
+
+    @property
     def max_event(self) -> int | None:
         """Largest event in bytes, None for any size."""
-        return next((rule.size for rule in self.rules if isinstance(rule, Cap)), None)
+        return self.cap.size if self.cap else None
 
     @property
     def needs_paths(self) -> bool:

@@ -8,15 +8,21 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from otel_bridge.openlineage.profiles.draft import Draft, Members, rewritten, text_of
+from otel_bridge.openlineage.profiles.draft import (
+    Draft,
+    Members,
+    changed,
+    raw,
+    remembering,
+    rewritten,
+    text_of,
+)
 from otel_bridge.openlineage.profiles.rules import NamespaceCharacters, Rule
 
 REFERRING: Final = frozenset(
-    {"parent", "jobDependencies", "symlinks", "columnLineage", "lineage", "lifecycleStateChange"}
+    {"parent", "parentRun", "jobDependencies", "symlinks", "columnLineage", "lineage", "lifecycleStateChange"}
 )
 """Facets that name other jobs and datasets by their namespaces."""
-
-CACHED = 512
 
 _ESCAPED: Final = re.compile(rb"\\[/u]")
 """A namespace may be written in other characters than ours."""
@@ -33,12 +39,14 @@ class Renaming:
             rb'"namespace"\s*:\s*"' + (f'[{allowed[0]}]*[^"{allowed[0]}]'.encode() if allowed else b".")
         )
         self._needles = [msgspec.json.encode(name) for name in names]
-        self._facet = lru_cache(CACHED)(self._renamed_facet)
+        self._facet = remembering(self._renamed_facet)
         self.new_name: Callable[[str], str] = lru_cache(4096)(self._new_name)
 
     def touches(self, body: bytes) -> bool:
         """Whether an event may name a namespace that is to be renamed."""
-        if self._needles and (_ESCAPED.search(body) or any(needle in body for needle in self._needles)):
+        if not (self._needles or self._forbidden):
+            return False
+        if _ESCAPED.search(body) or any(needle in body for needle in self._needles):
             return True
         return bool(self._forbidden) and self._suspicious.search(body) is not None
 
@@ -49,8 +57,7 @@ class Renaming:
             self._node(draft, dataset)
         for _, facets in draft.facet_slots():
             for key in REFERRING & facets.keys():
-                value = facets[key]
-                renamed = self._facet(bytes(value) if isinstance(value, Raw) else msgspec.json.encode(value))
+                renamed = self._facet(raw(facets[key]))
                 if renamed is not None:
                     draft.put(facets, key, renamed)
 
@@ -67,9 +74,7 @@ class Renaming:
 
     def _renamed_facet(self, facet: bytes) -> Raw | None:
         """A facet with its namespaces renamed, None if there is none to rename."""
-        before = msgspec.json.decode(facet)
-        after = rewritten(before, self._renamed_node)
-        return None if after == before else Raw(msgspec.json.encode(after))
+        return changed(facet, rewritten(msgspec.json.decode(facet), self._renamed_node))
 
     def _renamed_node(self, node: Members) -> Members:
         old: Any = node.get("namespace")

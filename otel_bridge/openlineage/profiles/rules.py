@@ -1,14 +1,22 @@
 """Kinds of rules: each is a value with its reason and source, and knows how to apply itself to a draft."""
 
 import re
-from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
 
 from otel_bridge.openlineage.core import facet_url
-from otel_bridge.openlineage.profiles.draft import Draft, Members, opened, rewritten, text_of
+from otel_bridge.openlineage.profiles.draft import (
+    Draft,
+    Members,
+    changed,
+    opened,
+    remembering,
+    replace_facets,
+    rewritten,
+    text_of,
+)
 
 RUN_EVENTS: Final = ("START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER")
 EVENTS: Final = (*RUN_EVENTS, "JOB", "DATASET")
@@ -40,6 +48,10 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     def look(self, event_type: str) -> None:
         """Decide by the type alone, before anything is decoded; may raise `Skipped`."""
+
+    def cleaned(self, body: bytes) -> bytes:
+        """The body, rewritten before anything is decoded."""
+        return body
 
     def apply(self, draft: Draft, known_path: str | None) -> None:
         """Adapt the draft; may raise `Skipped` or `Refused`.
@@ -89,7 +101,7 @@ class SuppliesJobType(Rule, frozen=True, kw_only=True):
 
     def apply(self, draft: Draft, known_path: str | None) -> None:
         """Supply it."""
-        if draft.of_run and "jobType" not in draft.job_facets:
+        if draft.of_run and not opened(draft.job_facets, "jobType"):
             engine = text_of(opened(draft.run_facets, "processing_engine"), "name")
             integration = engine or producer_name(text_of(draft.members, "producer"))
             fields = {"processingType": "BATCH", "integration": integration.upper(), "jobType": "JOB"}
@@ -124,6 +136,7 @@ class ParentProducer(Rule, frozen=True, kw_only=True):
 
     form: str
     known: tuple[str, ...]
+    """Producers that it knows; `*` stands for a part of a path."""
 
     def what(self) -> str:
         """As the documents say it."""
@@ -135,9 +148,10 @@ class ParentProducer(Rule, frozen=True, kw_only=True):
 
     def apply(self, draft: Draft, known_path: str | None) -> None:
         """Write it so."""
-        parent = opened(draft.run_facets, "parent")
+        parent = draft.parent
         engine = text_of(opened(draft.run_facets, "processing_engine"), "name")
-        if parent and engine and not text_of(parent, "_producer").startswith(self.known):
+        known = any(_begins(start, text_of(parent, "_producer")) for start in self.known)
+        if parent and engine and not known:
             draft.put(parent, "_producer", self.form.format(engine.lower()))
 
 
@@ -156,7 +170,7 @@ class TopJobType(Rule, frozen=True, kw_only=True):
     def apply(self, draft: Draft, known_path: str | None) -> None:
         """Set the type."""
         facet = opened(draft.job_facets, "jobType")
-        top = draft.of_run and "parent" not in draft.run_facets
+        top = draft.of_run and not draft.parent
         if top and facet and text_of(facet, "jobType").upper() not in self.types:
             draft.put(facet, "jobType", self.types[0])
 
@@ -170,12 +184,7 @@ class LowerCaseTypes(Rule, frozen=True, kw_only=True):
 
     def apply(self, draft: Draft, known_path: str | None) -> None:
         """Write them so."""
-        for _, dataset in draft.datasets:
-            facets = opened(dataset, "facets")
-            if "schema" in facets:
-                lowered = _lowered(_bytes(facets["schema"]))
-                if lowered is not None:
-                    draft.put(facets, "schema", lowered)
+        replace_facets(draft, "schema", _lowered)
 
 
 class ParentPaths(Rule, frozen=True, kw_only=True):
@@ -214,6 +223,21 @@ class NamePaths(Rule, frozen=True, kw_only=True):
             draft.put(draft.job, "name", joined(path, name, said))
 
 
+class FieldTransformations(Rule, frozen=True, kw_only=True):
+    """Fields in `columnLineage` say by the older two texts, too, how they are made."""
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return (
+            "A field in `columnLineage` without `transformationType` and `transformationDescription` gets them from the "
+            "`transformations` of its inputs; the type only if it is `MASKED` or `IDENTITY`."
+        )
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Add them."""
+        replace_facets(draft, "columnLineage", _with_transformations)
+
+
 class NamespaceCharacters(Rule, frozen=True, kw_only=True):
     """Other characters of namespaces become `_`, wherever a namespace is named."""
 
@@ -225,67 +249,6 @@ class NamespaceCharacters(Rule, frozen=True, kw_only=True):
             f"Characters of namespaces other than `{self.allowed}` become `_`, in jobs, parents, datasets and "
             "facets alike."
         )
-
-
-class LongFacets(Rule, frozen=True, kw_only=True):
-    """A facet with a longer value there is shed whole."""
-
-    where: Literal["job.sourceCodeLocation.url", "dataset.schema.fields[].name", "key"]
-    limit: int
-
-    def what(self) -> str:
-        """As the documents say it."""
-        if self.where == "key":
-            return f"A facet whose own name has more than {self.limit} characters is shed."
-        slot, facet, inside = self.where.split(".", 2)
-        return f"`{slot}.{facet}` is shed if its `{inside}` has more than {self.limit} characters."
-
-    def apply(self, draft: Draft, known_path: str | None) -> None:
-        """Shed them."""
-        for slot, facets in draft.facet_slots():
-            for key in [key for key, value in facets.items() if self._too_long(slot, key, value)]:
-                draft.remove(slot, facets, key)
-
-    def _too_long(self, slot: str, key: str, value: Any) -> bool:
-        if self.where == "key":
-            return len(key) > self.limit
-        if self.where == "job.sourceCodeLocation.url":
-            return f"{slot}.{key}" == "job.sourceCodeLocation" and _longest(value, ("url",)) > self.limit
-        if f"{slot}.{key}" != "dataset.schema" or not _long_name(self.limit).search(_bytes(value)):
-            return False
-        return _longest(value, ("fields", "name")) > self.limit
-
-
-class NameLimit(Rule, frozen=True, kw_only=True):
-    """An event with a longer name of a dataset is a dead letter: a name that is cut is another name."""
-
-    limit: int
-
-    def what(self) -> str:
-        """As the documents say it."""
-        return (
-            f"An event is a dead letter if namespace and name of a dataset, joined by a colon, have more than "
-            f"{self.limit:,} characters."
-        )
-
-    def apply(self, draft: Draft, known_path: str | None) -> None:
-        """Refuse it."""
-        for role, dataset in draft.datasets:
-            length = len(text_of(dataset, "namespace")) + 1 + len(text_of(dataset, "name"))
-            if length > self.limit:
-                raise Refused(
-                    f"the name of an {role} has {length} characters, and the consumer takes {self.limit}; shorten it"
-                )
-
-
-class Cap(Rule, frozen=True, kw_only=True):
-    """Largest event in bytes; `shedding` brings larger ones below it."""
-
-    size: int
-
-    def what(self) -> str:
-        """As the documents say it."""
-        return f"At most {self.size:,} bytes; a larger event sheds facets in the order below."
 
 
 def joined(path: str, name: str, said: str = "") -> str:
@@ -332,6 +295,15 @@ def producer_name(producer: str) -> str:
     return next((part for part in reversed(path) if not _VERSION.fullmatch(part)), host)
 
 
+def _begins(start: str, url: str) -> bool:
+    """Whether a URL begins so.
+
+    >>> _begins("https://h/*/integration/", "https://h/tree/integration/spark"), _begins("https://h/*/x/", "https://h/x/")
+    (True, False)
+    """
+    return re.match(re.escape(start).replace(r"\*", "[^/]+"), url) is not None
+
+
 def _is(one: Members, what: str, other: Members, keys: tuple[str, ...]) -> bool:
     first, second = opened(one, what), opened(other, what)
     return all(text_of(first, key) == text_of(second, key) for key in keys)
@@ -344,7 +316,7 @@ def _below(name: str, above: str) -> bool:
 
 def _parent_renamed(draft: Draft, known_path: str | None) -> tuple[str, str]:
     """Name the parent's job by its path; returns how it was called, and the path. Both "" without a parent."""
-    facet = opened(draft.run_facets, "parent") if draft.of_run else {}
+    facet = draft.parent if draft.of_run else {}
     job = opened(facet, "job")
     if not job:
         return "", ""
@@ -354,26 +326,7 @@ def _parent_renamed(draft: Draft, known_path: str | None) -> tuple[str, str]:
     return said, path
 
 
-def _bytes(value: Any) -> bytes:
-    return bytes(value) if isinstance(value, Raw) else msgspec.json.encode(value)
-
-
-def _longest(value: Any, path: tuple[str, ...]) -> int:
-    """Length of the longest text at a path, through lists."""
-    found = _value(_bytes(value))
-    for key in path:
-        nodes = found if isinstance(found, list) else [found]
-        found = [node.get(key) for node in nodes if isinstance(node, dict)]
-        found = [inner for one in found for inner in (one if isinstance(one, list) else [one])]
-    return max((len(one) for one in found if isinstance(one, str)), default=0)
-
-
-@lru_cache(16)
-def _long_name(limit: int) -> re.Pattern[bytes]:
-    return re.compile(rb'"name"\s*:\s*"[^"]{%d}' % (limit + 1))
-
-
-@lru_cache(512)
+@remembering
 def _lowered(schema: bytes) -> Raw | None:
     """A schema facet with its types in lower case, None if they are. Schemas come again and again."""
 
@@ -381,6 +334,42 @@ def _lowered(schema: bytes) -> Raw | None:
         kind = node.get("type")
         return {**node, "type": kind.lower()} if isinstance(kind, str) else node
 
-    facet = _value(schema)
-    found = rewritten(facet, lower)
-    return None if found == facet else Raw(msgspec.json.encode(found))
+    return changed(schema, rewritten(_value(schema), lower))
+
+
+@remembering
+def _with_transformations(column_lineage: bytes) -> Raw | None:
+    """A columnLineage facet whose fields have what `FieldTransformations` adds, None if nothing is missing."""
+    facet = _value(column_lineage)
+    fields = facet.get("fields") if isinstance(facet, dict) else None
+    if not isinstance(fields, dict):
+        return None
+    found = {name: {**_transformation(field), **field} if isinstance(field, dict) else field
+             for name, field in fields.items()}  # fmt: skip
+    return changed(column_lineage, {**facet, "fields": found})
+
+
+def _transformation(field: Members) -> Members:
+    """What the `transformations` of all inputs of a field come to."""
+    if "transformationType" in field or "transformationDescription" in field:
+        return {}
+    inputs = [one for one in _listed(field, "inputFields") if isinstance(one, dict)]
+    every = [one for node in inputs for one in _listed(node, "transformations") if isinstance(one, dict)]
+    said = list(dict.fromkeys(filter(None, map(_sentence, every))))
+    if any(one.get("masking") is True for one in every):
+        kind: Members = {"transformationType": "MASKED"}
+    else:
+        identity = said == ["DIRECT IDENTITY"] and all(_listed(one, "transformations") for one in inputs)
+        kind = {"transformationType": "IDENTITY"} if identity else {}
+    return {**kind, "transformationDescription": "; ".join(said)} if said else {}
+
+
+def _sentence(transformation: Members) -> str:
+    kind = " ".join(str(transformation[key]) for key in ("type", "subtype") if transformation.get(key))
+    description = transformation.get("description")
+    return f"{kind}: {description}" if description else kind
+
+
+def _listed(node: Members, key: str) -> list[Any]:
+    found = node.get(key)
+    return found if isinstance(found, list) else []

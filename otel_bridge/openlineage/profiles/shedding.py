@@ -5,11 +5,13 @@ the run, its job and its datasets.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
+
+from msgspec import Struct
 
 from otel_bridge.openlineage.profiles.draft import Draft, Members, encode, opened
+from otel_bridge.openlineage.profiles.limits import Limit
 from otel_bridge.openlineage.profiles.rules import Refused
-from otel_bridge.settings import Slot
 
 ORDER: Final = (
     "run.spark.logicalPlan",
@@ -37,6 +39,7 @@ LAST: Final = (
 NEVER: Final = frozenset(
     {
         "run.parent",
+        "run.parentRun",
         "run.nominalTime",
         "run.otel_trace",
         "run.processing_engine",
@@ -49,62 +52,70 @@ NEVER: Final = frozenset(
 )
 
 
-def shed(draft: Draft, limit: int) -> bytes:
-    """The draft as JSON of at most `limit` bytes; may raise `Refused`.
+STACK_TRACE: Final = "run.errorMessage.stackTrace"
+COMMAS: Final = 4
+"""At most so many bytes go with a member besides its name and value."""
 
-    A facet of datasets goes from all of them at once.
+
+class _Candidate(Struct):
+    """Facets of one name, wherever they are, and at most how many bytes go with them."""
+
+    places: list[tuple[Members, str]] = []
+    size: int = 0
+
+    def add(self, members: Members, key: str, limit: Limit) -> None:
+        self.places.append((members, key))
+        self.size += limit.written(encode(members[key])) + limit.written(encode(key)) + COMMAS
+
+
+def shed(draft: Draft, limit: Limit) -> bytes:
+    """The draft as JSON that does not exceed the limit; may raise `Refused`.
+
+    A facet of datasets goes from all of them at once. The event is written only when it may fit, so that the work
+    does not grow with the square of the number of facets.
     """
     body = draft.encoded()
-    for name in _candidates(draft) if len(body) > limit else ():
-        if not _remove(draft, name):
+    if not limit.exceeded(body):
+        return body
+    candidates = _candidates(draft, limit)
+    size = limit.written(draft.encoded())
+    for name, candidate in _in_order(candidates):
+        for members, key in candidate.places:
+            if key in members:
+                draft.remove(name, members, key)
+        size += len(name) - candidate.size
+        if limit.size is None or size > limit.size:
             continue
         body = draft.encoded()
-        if len(body) <= limit:
+        if not limit.exceeded(body):
             return body
-    if len(body) > limit:
+        size = limit.written(body)
+    body = draft.encoded()
+    if limit.exceeded(body):
         raise Refused(
-            f"the event has {len(body)} bytes after all facets were shed that can be, and the consumer takes {limit}; "
-            "send fewer datasets in one run, or raise max_event"
+            f"the event has {limit.written(body)} bytes after all facets were shed that can be, and the consumer takes "
+            f"{limit.size}; send fewer datasets in one run, or raise max_event"
         )
     return body
 
 
-def _candidates(draft: Draft) -> Iterator[str]:
-    yield from ORDER
-    sizes: dict[str, int] = {}
+def _candidates(draft: Draft, limit: Limit) -> dict[str, _Candidate]:
+    found: dict[str, _Candidate] = {}
+    error = opened(draft.run_facets, "errorMessage")
+    if "stackTrace" in error:
+        found[STACK_TRACE] = _Candidate()
+        found[STACK_TRACE].add(error, "stackTrace", limit)
     for slot, facets in draft.facet_slots():
-        for key, value in facets.items():
+        for key in facets:
             name = f"{slot}.{key}"
-            sizes[name] = sizes.get(name, 0) + _size(value)
-    kept = NEVER | set(LAST)
-    yield from sorted(sizes.keys() - kept, key=lambda name: (-sizes[name], name))
-    yield from LAST
+            if name not in NEVER:
+                found.setdefault(name, _Candidate()).add(facets, key, limit)
+    return found
 
 
-def _remove(draft: Draft, name: str) -> bool:
-    """Shed what is called so; whether there was any."""
-    if name == "run.errorMessage.stackTrace":
-        return _without_stack_trace(draft)
-    found = [
-        (slot, facets, key)
-        for slot, facets in draft.facet_slots()
-        for key in facets
-        if f"{slot}.{key}" == name
-    ]
-    for slot, facets, key in found:
-        draft.remove(slot, facets, key)
-    return bool(found)
-
-
-def _without_stack_trace(draft: Draft) -> bool:
-    facet: Members = opened(draft.run_facets, "errorMessage")
-    if "stackTrace" not in facet:
-        return False
-    slot: Slot = "run"
-    draft.remove(slot, facet, "stackTrace")
-    draft.shed[-1] = "run.errorMessage.stackTrace"
-    return True
-
-
-def _size(value: Any) -> int:
-    return len(encode(value))
+def _in_order(found: dict[str, _Candidate]) -> Iterator[tuple[str, _Candidate]]:
+    """The bulky first, then the largest, at last what lineage is made of."""
+    between = sorted(found.keys() - {*ORDER, *LAST}, key=lambda name: (-found[name].size, name))
+    for name in (*ORDER, *between, *LAST):
+        if name in found:
+            yield name, found[name]

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from otel_bridge.openlineage.profiles.limits import Cap, NameLimit, NulCharacters, StoredNames, UnfitFacets
 from otel_bridge.openlineage.profiles.profile import Batch, Note, Profile
 from otel_bridge.openlineage.profiles.rules import (
     RUN_EVENTS,
-    Cap,
-    LongFacets,
+    FieldTransformations,
     LowerCaseTypes,
-    NameLimit,
     NamePaths,
     NamespaceCharacters,
     NeedsDatasets,
@@ -26,6 +25,9 @@ from otel_bridge.openlineage.profiles.rules import (
 from otel_bridge.settings import ProfileName
 
 MEASURED: Final = "measured on Marquez 0.51.1"
+OPENLINEAGE_DAO: Final = "MarquezProject/marquez api/src/main/java/marquez/db/OpenLineageDao.java"
+MIGRATIONS: Final = "MarquezProject/marquez api/src/main/resources/marquez/db/migration"
+NAMESPACE_NAME: Final = "MarquezProject/marquez api/src/main/java/marquez/common/models/NamespaceName.java"
 DATAHUB_AUDIT: Final = "datahub-project/datahub #17034 (audit of April 2026)"
 OPENMETADATA_API: Final = "https://docs.open-metadata.org/v2.1.x/api-reference/lineage/openlineage"
 DATADOG_DOCS: Final = "https://docs.datadoghq.com/data_observability/jobs_monitoring/openlineage"
@@ -67,52 +69,145 @@ MARQUEZ: Final = Profile(
             source=f"{MEASURED}: START at 1 s, RUNNING or OTHER at 5 s, COMPLETE at 9 s gives 4 s instead of 8; "
             "docs/adr/0003-late-parents.md, row e1",
         ),
+        NulCharacters(
+            id="marquez.nul",
+            reason="PostgreSQL stores none, in no facet either: it answers 500 each time.",
+            source=f"{MEASURED}: `\\u0000` in a name, in `sql` or in a custom facet gives 500",
+        ),
         ParentPaths(
             id="marquez.parent-path",
             reason="It stores a job below its parent's name and looks the parent up by run id and stored name; with "
             "the plain name of a parent that has a parent itself it makes a second job and a generated run.",
-            source="docs/adr/0003-late-parents.md, rows o and p; "
-            "MarquezProject/marquez api/src/main/java/marquez/db/OpenLineageDao.java (findParentJobRow)",
+            source=f"docs/adr/0003-late-parents.md, rows o and p; {OPENLINEAGE_DAO} (findParentJobRow)",
         ),
         NamespaceCharacters(
             id="marquez.namespace-characters",
             allowed="a-zA-Z0-9:/_.@+-",
             reason="It replaces the others in jobs but not in parent facets, which gives the parent a generated second "
             "run, and refuses datasets that have them.",
-            source="MarquezProject/marquez api/src/main/java/marquez/db/OpenLineageDao.java (formatNamespaceName); "
-            f"{MEASURED}: `q b` gives two runs of the parent, `db#1` of a dataset is answered 400",
+            source=f"{OPENLINEAGE_DAO} (formatNamespaceName); {MEASURED}: `q b` gives two runs of the parent, `db#1` "
+            "of a dataset is answered 400",
         ),
-        LongFacets(
+        UnfitFacets(
             id="marquez.location",
             where="job.sourceCodeLocation.url",
             limit=255,
             reason="The column is that wide: a longer URL makes it answer 500 to the terminal event each time.",
-            source="MarquezProject/marquez api/src/main/resources/marquez/db/migration (job_versions.location); "
-            f"{MEASURED}: 255 gives 201, 256 gives 500",
+            source=f"{MIGRATIONS} (job_versions.location); {MEASURED}: 255 gives 201, 256 gives 500",
         ),
-        LongFacets(
+        UnfitFacets(
             id="marquez.field-name",
             where="dataset.schema.fields[].name",
             limit=255,
-            reason="The column is that wide: a longer name makes it answer 500 each time.",
-            source="MarquezProject/marquez api/src/main/resources/marquez/db/migration (dataset_fields.name); "
-            f"{MEASURED}: 255 gives 201, 256 gives 500",
+            needed=True,
+            reason="The column is that wide: a longer name makes it answer 500 each time, a blank one 400.",
+            source=f"{MIGRATIONS} (dataset_fields.name); {MEASURED}: 255 gives 201, 256 gives 500",
         ),
-        LongFacets(
+        UnfitFacets(
+            id="marquez.field-type",
+            where="dataset.schema.fields[].type",
+            limit=7000,
+            reason="The type is in an index, which takes no more of it: nested types written out make it answer 500 each "
+            "time.",
+            source=f"{MIGRATIONS} (V12, dataset_fields); {MEASURED}: a `struct<...>` of 7,169 characters gives 201, of "
+            "14,347 gives 500",
+        ),
+        UnfitFacets(
             id="marquez.facet-name",
             where="key",
             limit=255,
             reason="The column is that wide: a longer name makes it answer 500 each time.",
-            source="MarquezProject/marquez api/src/main/resources/marquez/db/migration (run_facets.name); "
-            f"{MEASURED}: 255 gives 201, 256 gives 500",
+            source=f"{MIGRATIONS} (run_facets.name); {MEASURED}: 255 gives 201, 256 gives 500",
+        ),
+        UnfitFacets(
+            id="marquez.source-name",
+            where="dataset.dataSource.name",
+            limit=2600,
+            needed=True,
+            reason="Without a name it answers 500 each time, and with a blank one from then on to every request for the "
+            "datasets of that namespace.",
+            source=f"{MIGRATIONS} (sources.name is NOT NULL and indexed); {MEASURED}: no name gives 500, a blank one 201 "
+            "and then 500 to GET datasets",
+        ),
+        UnfitFacets(
+            id="marquez.symlinks",
+            where="dataset.symlinks.identifiers",
+            needed=True,
+            reason="The specification lets it be missing; Marquez answers 500 each time.",
+            source=f"{OPENLINEAGE_DAO} (upsertLineageDataset); {MEASURED}: `symlinks` without `identifiers` gives 500",
+        ),
+        UnfitFacets(
+            id="marquez.symlink-type",
+            where="dataset.symlinks.identifiers[].type",
+            limit=64,
+            reason="The column is that wide: a longer type makes it answer 500 each time.",
+            source=f"{MIGRATIONS} (V48, dataset_symlinks.type); {MEASURED}: 64 gives 201, 65 gives 500",
+        ),
+        UnfitFacets(
+            id="marquez.symlink-name",
+            where="dataset.symlinks.identifiers[].name",
+            limit=2600,
+            reason="The name is in an index, which takes no more of it.",
+            source=f"{MIGRATIONS} (V48, dataset_symlinks); {MEASURED}: 2,600 gives 201, 2,800 gives 500",
+        ),
+        UnfitFacets(
+            id="marquez.symlink-namespace",
+            where="dataset.symlinks.identifiers[].namespace",
+            limit=1024,
+            reason="It stores a longer one, and from then on answers 500 to every request for its namespaces.",
+            source=f"{NAMESPACE_NAME}; {MEASURED}: 1,025 gives 201 and then 500 to GET namespaces",
+        ),
+        UnfitFacets(
+            id="marquez.lifecycle",
+            where="dataset.lifecycleStateChange.lifecycleStateChange",
+            limit=63,
+            reason="The column is that wide: a longer text makes it answer 500 each time.",
+            source=f"{MIGRATIONS} (V41, dataset_versions.lifecycle_state); {MEASURED}: 63 gives 201, 64 gives 500",
+        ),
+        UnfitFacets(
+            id="marquez.column-inputs",
+            where="dataset.columnLineage.fields{}.inputFields",
+            needed=True,
+            reason="It answers 500 each time to a field without it.",
+            source=f"{OPENLINEAGE_DAO} (upsertColumnLineage); {MEASURED}",
+        ),
+        UnfitFacets(
+            id="marquez.transformation-type",
+            where="dataset.columnLineage.fields{}.transformationType",
+            limit=255,
+            reason="The column is that wide: a longer text makes it answer 500 each time.",
+            source=f"{MIGRATIONS} (V49, column_lineage.transformation_type); {MEASURED}: 255 gives 201, 256 gives 500",
+        ),
+        FieldTransformations(
+            id="marquez.transformations",
+            reason="It shows these two texts with column lineage, and does not read `transformations`.",
+            source=f"{OPENLINEAGE_DAO} (upsertColumnLineage); MarquezProject/marquez #2851; {MEASURED}: GET column-lineage "
+            "shows them",
+        ),
+        StoredNames(
+            id="marquez.names",
+            namespace=1024,
+            job=1200,
+            dataset=2600,
+            reason="Names are in indexes, which take no more of them: it answers 500 each time. It stores longer "
+            "namespaces and blank names of datasets with a START, and from then on answers 500 to every request for "
+            "namespaces, datasets or jobs.",
+            source=f"{NAMESPACE_NAME}; {MIGRATIONS} (indexes of jobs, datasets, dataset_symlinks); {MEASURED}: jobs of "
+            "1,200 bytes give 201, of 1,300 gives 500; datasets of 2,650 and of 2,690",
         ),
     ),
     notes=(
         Note(
-            "The current graph of a job is that of its last event: one without inputs or outputs blanks that side until "
-            "a terminal event has them. The bridge's own events repeat everything that is known of the run; START events "
-            "of other producers may be without.",
-            "MarquezProject/marquez #3093, #2543; docs/adr/0003-late-parents.md",
+            "The current graph of a job is that of its last run. While a run goes whose START has no inputs or no outputs, "
+            "that side is blank; its terminal event brings back what any event of the run named. The bridge's own START "
+            "events have all that is known; those of other producers may have none.",
+            f"MarquezProject/marquez #3093, #2543; {OPENLINEAGE_DAO} (markInputOrOutputDatasetAsPreviousFor); {MEASURED}: "
+            "START with datasets and FAIL or COMPLETE without keep them",
+        ),
+        Note(
+            "It keeps column lineage of a field only if `schema` of the output has the field, and `schema` of an input of the "
+            "same run the one that it comes from.",
+            f"{OPENLINEAGE_DAO} (upsertColumnLineage); {MEASURED}: without the schema of the input the graph is empty",
         ),
         Note(
             "What only a RUNNING event of another producer said is missing, if its terminal event does not repeat it.",
@@ -147,21 +242,26 @@ DATAHUB: Final = Profile(
         Takes(
             id="datahub.types",
             types=("START", "RUNNING", "COMPLETE", "FAIL", "ABORT"),
-            reason="It answers 500 to events without a run, and releases up to spring 2026 to OTHER.",
+            reason="Releases up to spring 2026 answer 500 to events without a run, and to OTHER.",
             source=f"datahub-project/datahub #15196; {DATAHUB_AUDIT}",
         ),
         SuppliesEngine(
             id="datahub.engine",
-            reason="The name of the engine becomes the platform of the flow; without one it guesses from the "
-            "producer, and answers 500 (Unable to determine orchestrator) to most.",
-            source="datahub-project/datahub #16961, #13011, #13874 (getOrchestrator of OpenLineageToDataHub.java)",
+            reason="The name of the engine becomes the platform of the flow, unless `jobType` has an integration (newer "
+            "releases). Without either it guesses from the producer; releases up to spring 2026 answer 500 (Unable to "
+            "determine orchestrator) to most.",
+            source="datahub-project/datahub #16961, #13011, #13874 (getOrchestrator of OpenLineageToDataHub.java, now of "
+            "OpenLineagePlatformResolver.java)",
         ),
         ParentProducer(
             id="datahub.parent-producer",
             form="https://github.com/OpenLineage/OpenLineage/tree/main/integration/{}",
-            known=("https://github.com/OpenLineage/OpenLineage/", "https://github.com/apache/airflow/"),
-            reason="It makes the platform of the parent's flow from this URL alone, and answers 500 to every run with a "
-            "parent if it can't.",
+            known=(
+                "https://github.com/OpenLineage/OpenLineage/*/*/integration/",
+                "https://github.com/apache/airflow/",
+            ),
+            reason="It makes the platform of the parent's flow from this URL alone. Releases up to spring 2026 answer 500 to "
+            "every run with a parent if they can't, and take `python` for it from the URL of OpenLineage's client.",
             source="datahub-project/datahub OpenLineageToDataHub.java (processParentJob calls getFlowUrn without an engine); "
             "#16961",
         ),
@@ -179,8 +279,12 @@ DATAHUB: Final = Profile(
             "datahub-project/datahub OpenLineageToDataHub.java (getFlowName)",
         ),
         Note(
-            "It does not keep errorMessage, nominalTime, ownership, tags, sourceCodeLocation, statistics, data quality, "
-            "version, storage and custom facets.",
+            "A symlink of type `TABLE` takes the place of the dataset's own name, as a table of Glue or Hive.",
+            "datahub-project/datahub OpenLineageToDataHub.java (convertOpenlineageDatasetToDatasetUrn)",
+        ),
+        Note(
+            "Releases up to spring 2026 do not keep errorMessage, nominalTime, ownership, tags, sourceCodeLocation, "
+            "statistics, data quality, version, storage and custom facets.",
             DATAHUB_AUDIT,
         ),
     ),
@@ -219,6 +323,15 @@ OPENMETADATA: Final = Profile(
             "Datasets must resolve to tables that it knows; `namespaceToServiceMapping` of its settings, or `namespaces` "
             "of the destination, say which service a namespace is.",
             OPENMETADATA_API,
+        ),
+        Note(
+            "An edge is filed under the pipeline of the parent's job if there is a parent facet; pipelines must exist.",
+            f"open-metadata/OpenMetadata #24686; {OPENMETADATA_API}",
+        ),
+        Note(
+            "A COMPLETE event of another producer that does not repeat the datasets of its START is skipped. The bridge's own "
+            "do.",
+            "rule openmetadata.datasets",
         ),
         Note("Runs, failures and custom facets are not kept.", "open-metadata/OpenMetadata #20452, #19481"),
     ),
@@ -324,8 +437,9 @@ DATAZONE_PROFILE: Final = Profile(
         Cap(
             id="datazone.size",
             size=300_000,
-            reason="The event may have 300,000 bytes.",
-            source=DATAZONE,
+            encoder="openlineage-python",
+            reason="The event may have 300,000 bytes; the transport writes it anew, with spaces, and in ASCII.",
+            source=f"{DATAZONE}; openlineage-python openlineage/client/serde.py (to_json)",
         ),
     ),
     example="""\
