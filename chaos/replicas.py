@@ -14,10 +14,11 @@ from typing import Any
 
 import yaml
 
+from chaos.accounts import unsound
 from chaos.bridge import Victim
 from chaos.far import Arrival
 from chaos.plan import Plan
-from chaos.storm import SETTLED_WITHIN_S, STRAY_S, Outcome, Sending, http_fars, unsound
+from chaos.storm import SETTLED_WITHIN_S, STRAY_S, Outcome, Sending, http_fars
 from chaos.verify import missing, verify
 from tests.parts import collector
 

@@ -38,11 +38,12 @@ Outcome = Literal["acked", "cut", "retry", "refused"]
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One attempt of one request. `at` is from the monotonic clock, which all processes share."""
+    """One attempt of one request: when it `began`, and when it was answered; the monotonic clock is all processes'."""
 
     number: int
     outcome: Outcome
     answer: str
+    began: float
     at: float
 
     @property
@@ -66,9 +67,9 @@ class Ledger:
         self._file = path.open("ab", buffering=0)
         self._lock = threading.Lock()
 
-    def write(self, number: int, answered: Answered) -> None:
+    def write(self, number: int, answered: Answered, began: float) -> None:
         """Add a line."""
-        line = Line(number, answered.outcome, answered.answer, time.monotonic())
+        line = Line(number, answered.outcome, answered.answer, began, time.monotonic())
         with self._lock:
             self._file.write(msgspec.json.encode(line) + b"\n")
 
@@ -106,8 +107,9 @@ class Sender:
         while sending := self._waiting.get():
             pause_s = FIRST_PAUSE_S
             while True:
+                began = time.monotonic()
                 answered = self._attempt(sending)
-                self._ledger.write(sending.number, answered)
+                self._ledger.write(sending.number, answered, began)
                 if answered.outcome != "retry":
                     break
                 time.sleep(max(pause_s, answered.after_s))

@@ -45,6 +45,7 @@ class Findings(msgspec.Struct, kw_only=True):
     acknowledged: int = 0
     unanswered: int = 0
     events: dict[str, int] = msgspec.field(default_factory=dict)
+    distinct: dict[str, int] = msgspec.field(default_factory=dict)
     repeats: dict[str, int] = msgspec.field(default_factory=dict)
     late: set[str] = msgspec.field(default_factory=set)
     cut_off: set[str] = msgspec.field(default_factory=set)
@@ -62,25 +63,25 @@ class Findings(msgspec.Struct, kw_only=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """The ledger, looked up: when a request was acknowledged, and when first anything was heard of it."""
+    """The ledger, looked up: when a request was acknowledged, and when it was sent for the first time."""
 
     acked: Mapping[int, float]
-    heard: Mapping[int, float]
+    began: Mapping[int, float]
     refused: Sequence[str]
 
     @classmethod
     def of(cls, lines: Iterable[Line]) -> "Known":
         """Read it."""
         acked: dict[int, float] = {}
-        heard: dict[int, float] = {}
+        began: dict[int, float] = {}
         refused = []
         for line in lines:
-            heard.setdefault(line.number, line.at)
+            began.setdefault(line.number, line.began)
             if line.outcome == "acked":
                 acked[line.number] = line.at
             elif line.outcome == "refused":
                 refused.append(f"request {line.number}: {line.answer}")
-        return cls(acked, heard, refused)
+        return cls(acked, began, refused)
 
     def owed(self, run: Expected) -> bool:
         """Whether the span of this run was acknowledged."""
@@ -126,6 +127,7 @@ def verify(
     views = [_seen(name, arrivals) for name, arrivals in arrived.items()]
     for seen in views:
         findings.events[seen.name] = len(seen.told)
+        findings.distinct[seen.name] = sum(map(len, seen.bodies.values()))
         findings.repeats[seen.name] = seen.repeats
         findings.violations["invented"] += seen.odd
         _present(plan, known, seen, findings)
@@ -282,9 +284,12 @@ def _connected(
 
 
 def _late(run: Expected, known: Known, parent_wait_s: float) -> bool:
-    """Whether something that connects it with its parent was acknowledged after the wait, or never."""
+    """Whether something that connects it with its parent was acknowledged after the wait, or never.
+
+    The wait can't begin before the run was sent for the first time.
+    """
     numbers = (*run.starts, *run.sendings)
-    own = min((known.heard[number] for number in numbers if number in known.heard), default=0.0)
+    own = min((known.began[number] for number in numbers if number in known.began), default=0.0)
     above = [known.acked.get(number) for number in run.above]
     return any(at is None or at > own + parent_wait_s - LATE_MARGIN_S for at in above)
 

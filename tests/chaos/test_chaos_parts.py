@@ -7,12 +7,14 @@ import urllib.request
 from itertools import pairwise
 from pathlib import Path
 
+from chaos.accounts import disagreements, repetitions, unsound
 from chaos.far import FileFar, HttpFar, Window, windows
 from chaos.kills import doing
+from chaos.plan import Expected, Plan, Sending
 from chaos.report import Section, keep, kept, page
 from chaos.schedule import schedule
 from chaos.sender import Line, read_ledger
-from chaos.storm import unsound
+from chaos.verify import Findings
 
 ALL = ("kill", "down", "file", "fill", "limit", "clock")
 
@@ -80,8 +82,8 @@ def test_a_file_that_is_moved_is_read_in_order_without_its_torn_end(tmp_path: Pa
 
 
 def test_a_ledger_is_read_while_it_is_written() -> None:
-    assert read_ledger(b'{"number":1,"outcome":"acked","answer":"200","at":1.5}\n{"num') == [
-        Line(1, "acked", "200", 1.5)
+    assert read_ledger(b'{"number":1,"outcome":"acked","answer":"200","began":1,"at":1.5}\n{"num') == [
+        Line(1, "acked", "200", 1, 1.5)
     ]
 
 
@@ -115,6 +117,23 @@ def test_sums_that_do_not_add_up_are_found() -> None:
             at = at[step]
         at[path[-1]] = value
         assert unsound(spoilt), path
+
+
+def test_what_the_bridge_counts_otherwise_is_found() -> None:
+    findings = Findings(distinct={"d": 4})
+    assert list(disagreements(findings, 2, health())) == []
+    assert "/health knows of 2" in next(disagreements(findings, 3, health()))
+    assert "3 arrived" in next(disagreements(Findings(distinct={"d": 3}), 2, health()))
+
+
+def test_repetitions_are_those_acknowledged_after_an_acknowledgement() -> None:
+    run = Expected(run_id="r", job="j", end="COMPLETE", sendings=(0, 1), starts=(2,))
+    sent = [Sending(n, "http", "traces", b"", 1, again=again) for n, again in enumerate((-1, -1, -1, 0, 2))]
+    plan = Plan(sent, {"r": run}, 0, 1)
+    lines = [Line(number, "acked", "200", 0, 1) for number in range(5)]
+    assert repetitions(plan, lines) == 3
+    assert repetitions(plan, lines[1:]) == 2
+    assert repetitions(plan, [*lines[:2], Line(4, "retry", "503", 0, 1)]) == 1
 
 
 def test_the_page_holds_the_last_result_of_every_part(tmp_path: Path) -> None:

@@ -27,10 +27,10 @@ RUNS = {
 }  # fmt: skip
 PLAN = Plan([Sending(n, "http", "traces", b"", 1, n == 2) for n in range(4)], RUNS, 0, 1)
 LEDGER = [
-    Line(0, "retry", "503", 1.0),
-    Line(0, "acked", "200", 2.0),
-    Line(1, "acked", "OK", 3.0),
-    Line(2, "cut", "hung up", 3.0),
+    Line(0, "retry", "503", 1.0, 1.0),
+    Line(0, "acked", "200", 2.0, 2.0),
+    Line(1, "acked", "OK", 3.0, 3.0),
+    Line(2, "cut", "hung up", 3.0, 3.0),
 ]
 
 
@@ -224,7 +224,7 @@ def test_destinations_that_differ_are_found() -> None:
 
 
 def test_a_refusal_is_found() -> None:
-    lines = [*LEDGER, Line(3, "refused", "400", 4.0)]
+    lines = [*LEDGER, Line(3, "refused", "400", 4.0, 4.0)]
     assert judge(right(), lines=lines).violations == {"refused": ["request 3: 400"]}
 
 
@@ -236,7 +236,7 @@ def orphaned() -> list[Arrival]:
 
 
 def test_a_parent_that_came_too_late_excuses_its_child() -> None:
-    late = [*LEDGER[:2], Line(1, "acked", "OK", 9.0), LEDGER[3]]
+    late = [*LEDGER[:2], Line(1, "acked", "OK", 9.0, 9.0), LEDGER[3]]
     assert judge(orphaned(), lines=late).late == {CHILD}
     assert judge(orphaned(), lines=late).violations == {}
 

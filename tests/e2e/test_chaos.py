@@ -5,7 +5,7 @@ import pytest
 from chaos.scenarios import SCENARIOS, Size, Skipped
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-SHORT = Size(seed=20261125, runs=150, kills=6)
+SHORT = Size(seed=20261125, runs=120, kills=4)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
