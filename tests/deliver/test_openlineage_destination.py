@@ -202,21 +202,16 @@ def test_a_transport_that_can_not_be_built_is_tried_again(log: Log) -> None:
 
 
 def test_kafka_reports_are_waited_for(log: Log) -> None:
-    kafka = pytest.importorskip("confluent_kafka")
-    producer = kafka.Producer({"bootstrap.servers": "unused", "test.mock.num.brokers": 1})
-    broker = next(iter(producer.list_topics(timeout=10).brokers.values()))
-    config = {"bootstrap.servers": f"{broker.host}:{broker.port}"}
+    pytest.importorskip("confluent_kafka")
+    from mock_kafka import MockKafka
+
+    cluster = MockKafka(1)
+    config = {"bootstrap.servers": cluster.brokers[0]}
     log.add([event(run_id(1)), event(run_id(2), "START", run_id(1))])
-    with Delivering(
-        log, destination("openlineage", transport={"type": "kafka", "topic": "ol", "config": config})
-    ):
+    transport = {"type": "kafka", "topic": cluster.topic("ol"), "config": config}
+    with Delivering(log, destination("openlineage", transport=transport)):
         wait(lambda: log.standing("openlineage").delivered == 2)
-    consumer = kafka.Consumer(config | {"group.id": "t", "auto.offset.reset": "earliest"})
-    consumer.subscribe(["ol"])
-    messages = []
-    wait(lambda: (m := consumer.poll(0.5)) and not m.error() and (messages.append(m) or len(messages) == 2))
-    consumer.close()
-    assert {m.key() for m in messages} == {b"run:ns/job", b"run:ns/parent"}
+    assert {m.key() for m in cluster.read(2)} == {b"run:ns/job", b"run:ns/parent"}
 
 
 def test_kafka_broker_that_is_gone_is_no_delivery(log: Log) -> None:
