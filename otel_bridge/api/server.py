@@ -17,6 +17,7 @@ from otel_bridge.api.figures import Figures, Status, read
 from otel_bridge.api.push import push
 from otel_bridge.deliver import Deliveries
 from otel_bridge.settings import Endpoint, Receive, Settings
+from otel_bridge.sockets import throw_away_unread
 
 STOP_WITHIN_S = 2
 
@@ -52,6 +53,7 @@ async def serve_api(
     app = make_app(figures, schemas, status, settings.api.keys, settings.receive)
     server = _Server(_config(app, settings))
     listening = _bind(settings.api.endpoint)
+    throw_away_unread(listening, settings.receive.idle_timeout)
     ready(api=str(Endpoint(settings.api.endpoint.host, listening.getsockname()[1])))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve(sockets=[listening]))

@@ -172,8 +172,9 @@ class GrpcDoor:
         """The request's message, read and accounted for."""
         metadata = dict(context.invocation_metadata() or ())
         self._tokens.check(str(metadata.get("authorization", "")).encode())
+        peer = context.peer()
         try:
-            async with self._turns.turn(context.peer(), self._read_within_s):
+            async with self._turns.turn(peer, self._read_within_s):
                 body: Any = await context.read()
         except TimeoutError:
             raise Unavailable(
@@ -181,6 +182,7 @@ class GrpcDoor:
             ) from None
         if not isinstance(body, bytes):
             raise Malformed("the call has no message; send one Export request")
+        self._turns.arrived(peer)
         self._receiver.in_flight.add(len(body))
         return body
 

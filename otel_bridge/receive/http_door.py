@@ -9,6 +9,7 @@ from otel_bridge.receive.credentials import Tokens, ssl_context
 from otel_bridge.receive.http_connection import Connection
 from otel_bridge.receive.http_message import OTLP, Service
 from otel_bridge.settings import Door, Endpoint, Receive
+from otel_bridge.sockets import throw_away_unread
 
 BACKLOG = 512
 HANDSHAKE_S = 10.0
@@ -58,6 +59,8 @@ class HttpDoor:
             raise BridgeError(
                 f"can't listen on {door.endpoint}: {error}; set receive.http.endpoint"
             ) from None
+        for listening in self._server.sockets:
+            throw_away_unread(listening, self.idle_timeout)
         self.endpoint = Endpoint(host, self._server.sockets[0].getsockname()[1])
         return self
 

@@ -1,12 +1,15 @@
 """What the gRPC door does before it reads a message: who may send, and how many at once."""
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 import grpc
 import pytest
 
-from otel_bridge.receive.turns import MOST
+from otel_bridge.receive import turns
+from otel_bridge.receive.turns import MOST, MOST_OF_NEWCOMERS
 from otel_bridge.settings import Duration, Secret
 from tests.receive.serving import Served, local, receive, serving
 from tests.receive.test_conformance import TRACES, run_request
@@ -54,14 +57,51 @@ def test_without_a_token_nothing_is_read() -> None:
         release.set()
 
 
-def test_senders_that_stall_make_room_for_others(served: Served) -> None:
-    """Though they may take as long as they like when nobody waits."""
+@contextlib.contextmanager
+def stalling(served: Served, senders: int) -> Iterator[list[grpc.Future]]:
+    """Calls over so many connections, of which no message comes."""
     release = threading.Event()
-    stalling = [grpc.insecure_channel(served.grpc_address, [("x", n)]) for n in range(3)]
-    calls = [call(channel, stalled(release)) for channel in stalling for _ in range(MOST)]
-    with grpc.insecure_channel(served.grpc_address, [("x", 9)]) as channel:
+    channels = [grpc.insecure_channel(served.grpc_address, [("x", n)]) for n in range(senders)]
+    try:
+        yield [call(channel, stalled(release)) for channel in channels for _ in range(MOST)]
+    finally:
+        release.set()
+        for channel in channels:
+            channel.close()
+
+
+def test_newcomers_that_stall_are_not_in_the_way_of_who_was_there_before(served: Served) -> None:
+    """And they may take as long as they like while nobody waits."""
+    with grpc.insecure_channel(served.grpc_address) as channel:
         assert channel.unary_unary(TRACES)(run_request(), timeout=15) == b""
-    assert [one.done() for one in calls].count(False) >= MOST - 1
-    release.set()
-    for channel in stalling:
-        channel.close()
+        with stalling(served, MOST_OF_NEWCOMERS) as calls:
+            for _ in range(3):
+                assert channel.unary_unary(TRACES)(run_request(), timeout=15) == b""
+            assert not any(one.done() for one in calls)
+
+
+def test_newcomers_that_stall_make_room_for_others(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PATIENCE_WITH_NEWCOMERS_S", 0.1)
+    with stalling(served, 3 * MOST_OF_NEWCOMERS), grpc.insecure_channel(served.grpc_address) as channel:
+        assert channel.unary_unary(TRACES)(run_request(), timeout=15) == b""
+
+
+def test_who_stalls_is_a_newcomer_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All turns are taken by connections that sent before; they lose them, and one that sends is served."""
+    monkeypatch.setattr(turns, "PATIENCE_S", 0.1)
+    release = threading.Event()
+    with contextlib.ExitStack() as stack:
+        channels = [
+            stack.enter_context(grpc.insecure_channel(served.grpc_address, [("x", n)])) for n in range(3)
+        ]
+        for channel in channels:
+            channel.unary_unary(TRACES)(run_request(), timeout=15)
+        calls = [call(channel, stalled(release)) for channel in channels[:2] for _ in range(MOST)]
+        for _ in range(500):
+            assert channels[2].unary_unary(TRACES)(run_request(), timeout=15) == b""
+            if any(one.done() for one in calls):
+                break
+            time.sleep(0.02)
+        else:
+            pytest.fail("those who stall keep their turns")
+        release.set()
