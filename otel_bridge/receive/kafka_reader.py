@@ -21,7 +21,7 @@ POLL_S = 0.2
 ROOM_S = 0.5
 COMMIT_EVERY_S = 0.5
 LAG_EVERY_S = 1.0
-CHECK_EVERY_S = 5.0
+CHECK_EVERY_S = 2.0
 CHECK_WITHIN_S = 1.0
 AGAIN_S = 5.0
 REVOKED_WITHIN_S = 3.0
@@ -247,11 +247,12 @@ class Reader:
 
     def _failed(self, error: Any) -> None:
         """An error of librdkafka, which goes on trying by itself; the next check tells whether it is over."""
-        self._checked, self._said = False, error.str()
+        text = error.str().split(" (after ")[0]  # what follows is different each time
+        self._checked, self._said = False, text
         if error.code() in CHECKED:
             return
         self._due["check"] = time.monotonic()
-        self._say(f"{error.str()}; it is tried again. Check topics, group, tls and sasl")
+        self._say(f"{text}; it is tried again. Check topics, group, tls and sasl")
 
     def _say(self, trouble: str) -> None:
         if trouble == self.trouble:

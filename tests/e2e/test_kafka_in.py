@@ -1,17 +1,21 @@
 """Reading from a real broker: through the Collector's exporter, over outages on both sides, with two replicas."""
 
 import json
+import sqlite3
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from otel_bridge.testing import BridgeProcess, Sink
+from tests.e2e.test_kafka_out import keystore
 from tests.otlp import Exporter, logs, record, span, span_id, trace_id, traces
 from tests.parts import collector
 from tests.parts import kafka as part
@@ -72,10 +76,15 @@ def runs(jobs: list[str]) -> list[bytes]:
 
 
 def committed(broker: Kafka, topic: str, partitions: int) -> int:
+    return sum(offsets(broker, topic, partitions))
+
+
+def offsets(broker: Kafka, topic: str, partitions: int) -> list[int]:
+    """Committed for each partition."""
     consumer = Consumer({"bootstrap.servers": broker.brokers, "group.id": f"bridge-{topic}", "log_level": 0})
     found = consumer.committed([TopicPartition(topic, number) for number in range(partitions)], timeout=20)
     consumer.close()
-    return sum(max(one.offset, 0) for one in found)
+    return [max(one.offset, 0) for one in found]
 
 
 def state(bridge: BridgeProcess) -> dict[str, Any]:
@@ -167,6 +176,90 @@ def test_a_broker_that_stops_and_a_bridge_that_is_killed(
         received = after.health()["received"]
         assert received["rejected"] == {"unreadable_message": 1}
         assert received["accepted"] == 500
+
+
+def test_tls_and_sasl_and_no_other_door(tmp_path: Path, lineage_sink: Sink) -> None:
+    """Killed while it reads, again and again: below a committed offset everything is in the journal, counted once."""
+    require("kafka")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    users = {"bridge": "right-one"}
+    security = part.Security(keystore=keystore(authority, tmp_path / "broker.pem"), users=users)
+    with part.run(directory=tmp_path / "broker", security=security) as broker:
+        topic, dead = broker.create_topic("spans", 3), broker.create_topic("dead", 1)
+        reading = source(broker, topic, dead_letter_topic=dead, tls={"ca": str(tmp_path / "ca.pem")})
+        login = {"mechanism": "PLAIN", "username": "bridge", "password": "wrong-one"}
+        reading |= {"brokers": [broker.secure_brokers], "sasl": login}
+        off = {"enabled": False}
+        settings = {"receive": {"kafka": [reading], "grpc": off, "http": off}}
+        destination = {"name": "sink", "type": "http", "url": lineage_sink.url}
+        with BridgeProcess(tmp_path / "bridge", [destination], settings) as bridge:
+            bridge.wait(lambda: "uthentication" in bridge.health()["reason"], "tells of the password")
+            assert "wrong-one" not in json.dumps(bridge.health()) + bridge.log()
+            assert "(after" not in state(bridge)["trouble"], "the same trouble is logged once"
+            bridge.stop()
+            login["password"] = "right-one"
+
+            bridge.start()
+            sent = Sent(broker, topic)
+            for _ in range(3):
+                sent.more(300)
+                bridge.wait(lambda: state(bridge).get("messages", 0) > 50, "reads", 40)
+                bridge.kill()
+                sent.check(bridge.data_dir)
+                bridge.start()
+            bridge.wait(
+                lambda: state(bridge).get("lag") == 0 and state(bridge)["messages"] > 0, "has no lag", 40
+            )
+            received = bridge.health()["received"]
+            assert received["rejected"] == {"unreadable_message": 45, "span_id": 45}
+            assert received["accepted"] == 855
+            assert received["total"] == 945 + received["duplicate"]
+            assert bridge.stop() == 0
+            assert committed(broker, topic, 3) == 900
+            sent.check(bridge.data_dir)
+
+
+class Sent:
+    """Messages of which one in twenty is unreadable and one in twenty invalid in part; and where they are."""
+
+    def __init__(self, broker: Kafka, topic: str) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._producer = Producer({"bootstrap.servers": broker.brokers, "log_level": 0, "acks": "all"})
+        self._keys: dict[tuple[int, int], bytes] = {}
+        self._poison: set[tuple[int, int]] = set()
+
+    def more(self, count: int) -> None:
+        for number in range(count):
+            trace, own = trace_id(), span_id()
+            spans = [span(trace, own, job=f"job-{number}")]
+            if number % 20 == 1:
+                spans.append(span(trace_id(), b"\0" * 8, job="bad"))
+            payload = b"\xff junk" if number % 20 == 0 else traces(*spans)
+            key = b"" if number % 20 == 0 else trace + own
+            self._producer.produce(self._topic, payload, on_delivery=self._told(key, number % 20 < 2))
+        assert self._producer.flush(30) == 0
+
+    def _told(self, key: bytes, poison: bool) -> Callable[[Any, Any], None]:
+        def told(error: Any, message: Any) -> None:
+            assert error is None
+            place = message.partition(), message.offset()
+            if key:
+                self._keys[place] = key
+            if poison:
+                self._poison.add(place)
+
+        return told
+
+    def check(self, data_dir: Path) -> None:
+        """What is committed is on disk."""
+        ends = offsets(self._broker, self._topic, 3)
+        with closing(sqlite3.connect(f"file:{data_dir}/accepted.db?mode=ro", uri=True)) as journal:
+            kept = {key[:24] for (key,) in journal.execute("SELECT key FROM accepted")}
+            buried = set(journal.execute("SELECT part, place FROM poison"))
+        assert {key for (part_, place), key in self._keys.items() if place < ends[part_]} <= kept
+        assert {one for one in self._poison if one[1] < ends[one[0]]} <= buried
 
 
 def test_two_replicas_one_of_which_is_killed(kafka: Kafka, start: Start, lineage_sink: Sink) -> None:
