@@ -117,6 +117,20 @@ def test_a_topic_that_is_missing_at_the_start(tmp_path: Path, kafka: Kafka) -> N
     assert told(messages) == wanted
 
 
+def test_a_topic_that_is_deleted_and_made_anew(tmp_path: Path, kafka: Kafka) -> None:
+    """/health says which; what was made meanwhile is delivered to the new one."""
+    kafka.create_topic("again", partitions=2)
+    with bridge_to(tmp_path, kafka.brokers, "again", timeout="1s", retry=SOON) as bridge:
+        first = send_pipelines(bridge, 3)
+        assert told(read(kafka.brokers, "again", len(first))) == first
+        kafka.delete_topic("again")
+        second = send_pipelines(bridge, 3)
+        bridge.wait(lambda: "'again'" in trouble(bridge), "names the missing topic")
+        kafka.create_topic("again", partitions=3)
+        assert told(read(kafka.brokers, "again", len(second))) == second
+        bridge.wait(lambda: trouble(bridge) == "", "has no trouble any more")
+
+
 def test_tls_and_sasl(tmp_path: Path) -> None:
     """A wrong password and an unknown CA are told in /health, without the password; right ones deliver."""
     require("kafka")

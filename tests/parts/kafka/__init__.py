@@ -84,6 +84,12 @@ class Kafka(Process):
             made.result()
         return name
 
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic with what it holds."""
+        admin = self.admin()
+        for deleted in admin.delete_topics([name], request_timeout=20).values():
+            deleted.result()
+
     def admin(self) -> Any:
         """An AdminClient of confluent-kafka."""
         from confluent_kafka.admin import AdminClient
