@@ -93,15 +93,16 @@ class Victim:
 
         With `back` false a bridge stays down until `start`.
         """
-        pid = self._pid(self._rng.choice(WRITERS) if target == "all" else target)
+        writer, early, late = self._rng.choice(WRITERS), self._rng.random(), self._rng.random()
+        pid = self._pid(writer if target == "all" else target)
         inside = in_commit(pid, COMMIT_WITHIN_S, nudge) if moment == IN_COMMIT else ""
         if not inside:
-            time.sleep(self._rng.random() * 0.1)
+            time.sleep(early * 0.1)
         doomed = list(processes(self.bridge).values()) if target == "all" else [pid]
         self._kill(target, inside or AT_RANDOM, doomed)
         whole = target in {"receive", "all"}
         if moment == TWICE:
-            self._interrupt(target, pid, whole=whole)
+            self._interrupt(target, pid, late, whole=whole)
         if whole and back:
             self.start()
 
@@ -114,15 +115,15 @@ class Victim:
             self.crashes.append(time.monotonic())
             self.bridge.kill()
 
-    def _interrupt(self, target: str, before: int, *, whole: bool) -> None:
-        """Kill it once more, while it starts."""
+    def _interrupt(self, target: str, before: int, late: float, *, whole: bool) -> None:
+        """Kill it once more, while it starts; `late` is where in its start, from 0 to 1."""
         if not whole:
             pid = self._pid(target, before)
-            time.sleep(self._rng.random() * CHILD_STARTS_S)
+            time.sleep(late * CHILD_STARTS_S)
             return self._kill(target, TWICE, [pid])
         starting = threading.Thread(target=self._start_in_vain)
         starting.start()
-        time.sleep(0.05 + self._rng.random() * STARTS_S)
+        time.sleep(0.05 + late * STARTS_S)
         self._kill(target, TWICE, processes(self.bridge).values() if target == "all" else [self.bridge.pid])
         starting.join()
         return None

@@ -11,6 +11,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any, Literal, cast
 
 import msgspec
@@ -300,6 +301,14 @@ def _above(node: _Node) -> Iterator[int]:
     for piece in (*node.between, node.parent.piece if node.parent else None):
         if piece:
             yield min(piece.number)
+
+
+def digest(plan: Plan) -> str:
+    """The same for the same requests in the same order."""
+    found = sha256()
+    for sending in plan.sendings:
+        found.update(msgspec.msgpack.encode(sending))
+    return found.hexdigest()[:16]
 
 
 def described(plan: Plan) -> dict[str, int]:

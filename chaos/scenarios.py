@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from chaos.bridge import small_disk
-from chaos.plan import Plan, Planner, described
+from chaos.plan import Plan, Planner, described, digest
 from chaos.replicas import run as balanced
 from chaos.report import Section, machine, made
 from chaos.storm import Outcome, Storm, run
@@ -111,6 +111,7 @@ def _sent(plan: Plan, outcome: Outcome) -> Iterator[tuple[str, str]]:
         "requests",
         f"{told['requests']}, {told['grpc']} over gRPC; {told['repeated']} sent twice, {told['cut']} cut",
     )
+    yield "digest of the requests, which depends on the seed alone", digest(plan)
     yield "requests that were repeated until acknowledged", str(outcome.retried)
     yield "runs acknowledged", str(outcome.findings.acknowledged)
 
