@@ -42,13 +42,17 @@ class Intake:
     async def take(self, request: Request) -> Response:
         """Take a request with one event or several."""
         pieces: list[bytes] = []
+        size = 0
         try:
-            refusal = await self._read(request, pieces)
-            return refusal or await self._pass_on(request, b"".join(pieces))
+            try:
+                refusal = await self._read(request, pieces)
+            finally:
+                size = sum(map(len, pieces))
+            return refusal or await self._pass_on(request, pieces, size)
         except ClientDisconnect:
             return _refusal(400, "the request did not come to its end; repeat it")
         finally:
-            self._held -= sum(map(len, pieces))
+            self._held -= size
 
     async def close(self) -> None:
         """Close the connections to the receiving process."""
@@ -80,7 +84,8 @@ class Intake:
             return _later("too many bytes of requests in flight", {"Connection": "close"})
         return None
 
-    async def _pass_on(self, request: Request, body: bytes) -> Response:
+    async def _pass_on(self, request: Request, pieces: list[bytes], size: int) -> Response:
+        """Empties `pieces`: a large body is here once."""
         address = self._status.intake
         if address is None:
             return _later("the receiving process can't be reached at the moment")
@@ -89,15 +94,16 @@ class Intake:
             f"POST {request.scope['path'].strip()} HTTP/1.1",
             f"Host: {endpoint}",
             f"Authorization: Bearer {token}",
-            f"Content-Length: {len(body)}",
+            f"Content-Length: {size}",
             *(f"{name}: {value}" for name in _GIVEN if (value := request.headers.get(name))),
         ]
         try:
-            whole = "\r\n".join([*head, "", ""]).encode("latin-1") + body
+            whole = b"".join(["\r\n".join([*head, "", ""]).encode("latin-1"), *pieces])
+            pieces.clear()
             pool = await self._at(address)
             return _answered(await pool.exchange(whole))
         except ExchangeFailed as error:
-            log.warning("events_not_passed_on", error=str(error), size=len(body))
+            log.warning("events_not_passed_on", error=str(error), size=size)
             return _later("the receiving process did not answer")
 
     async def _at(self, address: tuple[str, str]) -> Pool:
