@@ -6,7 +6,7 @@ uvicorn itself waits for a request for ever, keeps heads of any size, and counts
 import asyncio
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,14 +15,20 @@ MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
 REFUSED_AT_ONCE = 64
 """So many connections over the limit are answered 503; any more are closed without a word."""
+UNUSED_S = 1.0
+"""For so long a new connection keeps its place without having been of use."""
 
 
 class Connection(HttpToolsProtocol):
-    """One connection of at most `most`. A request has to be here, and its answer taken, within `within_s`."""
+    """One connection of at most `most`. A request has to be here, and its answer taken, within `within_s`.
+
+    A new one takes the place of one without an answer after a second: opening connections keeps nobody out.
+    """
 
     within_s = 75.0
     most = 512
     retry_after = 5
+    unused_since_s: ClassVar[dict["Connection", float]] = {}
     _timer: asyncio.TimerHandle | None = None
     _in_head = False
     _head_size = 0
@@ -32,13 +38,18 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit it."""
         super().connection_made(transport)
+        if len(self.connections) > self.most:
+            self._make_room()
         if len(self.connections) > self.most + REFUSED_AT_ONCE:
             transport.abort()
+        elif len(self.connections) <= self.most:
+            self.unused_since_s[self] = self.loop.time()
         self._allow()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._stop()
+        self.unused_since_s.pop(self, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -86,8 +97,16 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The next one gets as much time."""
+        self.unused_since_s.pop(self, None)
         self._allow()
         super().on_response_complete()
+
+    def _make_room(self) -> None:
+        oldest, since_s = next(iter(self.unused_since_s.items()), (None, 0.0))
+        if oldest and self.loop.time() - since_s >= UNUSED_S:
+            del self.unused_since_s[oldest]
+            self.connections.discard(oldest)
+            oldest.transport.abort()
 
     async def _too_many(self, scope: Any, receive: Any, send: Any) -> None:
         """As an ASGI application, in place of the API's."""

@@ -81,6 +81,7 @@ def _bounds(limits: Receive) -> dict[str, Any]:
         "within_s": float(limits.idle_timeout),
         "most": limits.max_connections,
         "retry_after": max(1, round(limits.retry_after)),
+        "unused_since_s": {},
     }
 
 

@@ -46,6 +46,9 @@ class Door(Protocol):
     def entered(self, connection: "Connection") -> bool:
         """A new connection; False if there are too many."""
 
+    def served(self, connection: "Connection") -> None:
+        """A request was taken over this connection."""
+
     def left(self, connection: "Connection") -> None:
         """The connection is gone."""
 
@@ -305,6 +308,7 @@ class Connection(asyncio.Protocol):
             return http_message.refusal(
                 self._door.service, refusal, request.encoding, request.close, request.head_only
             )
+        self._door.served(self)
         self._decide_to_close(request)
         return http_message.success(
             self._door.service, request.signal, answer, request.encoding or "json", request.close

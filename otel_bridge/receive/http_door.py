@@ -1,6 +1,7 @@
 """An HTTP door: listening, counting connections, stopping in bounded time."""
 
 import asyncio
+import time
 from typing import Self
 
 from otel_bridge.model import BridgeError
@@ -15,6 +16,8 @@ BACKLOG = 512
 HANDSHAKE_S = 10.0
 REFUSED_AT_ONCE = 64
 """So many connections over the limit are answered 503; any more are closed without a word."""
+UNUSED_S = 1.0
+"""For so long a new connection keeps its place without having been of use."""
 
 
 class HttpDoor:
@@ -28,6 +31,7 @@ class HttpDoor:
         self.endpoint = door.endpoint
         self._max_connections = settings.max_connections
         self._connections: set[Connection] = set()
+        self._since_s: dict[Connection, float] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self._server: asyncio.Server
@@ -75,14 +79,33 @@ class HttpDoor:
         return len(self._connections) > self._max_connections + REFUSED_AT_ONCE
 
     def entered(self, connection: Connection) -> bool:
-        """A new connection; False if there are too many."""
+        """A new connection; False if there are too many.
+
+        It takes the place of one over which nothing came to be taken in a second: opening connections keeps nobody out.
+        """
         self._connections.add(connection)
         self._empty.clear()
-        return len(self._connections) <= self._max_connections
+        if len(self._connections) > self._max_connections and not self._made_room():
+            return False
+        self._since_s[connection] = time.monotonic()
+        return True
+
+    def _made_room(self) -> bool:
+        oldest, since_s = next(iter(self._since_s.items()), (None, 0.0))
+        if oldest is None or time.monotonic() - since_s < UNUSED_S:
+            return False
+        self.left(oldest)
+        oldest.abort()
+        return True
+
+    def served(self, connection: Connection) -> None:
+        """A request was taken over this connection."""
+        self._since_s.pop(connection, None)
 
     def left(self, connection: Connection) -> None:
         """The connection is gone."""
         self._connections.discard(connection)
+        self._since_s.pop(connection, None)
         if not self._connections:
             self._empty.set()
 

@@ -5,6 +5,7 @@ import gzip
 import http.client
 import json
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from otel_bridge.api import connection
 from otel_bridge.api.intake import RETRY_AFTER_S
 from otel_bridge.model import Unavailable
 from otel_bridge.receive.doors import open_intake
@@ -131,10 +133,26 @@ def test_too_many_connections_are_told_to_come_again(tmp_path: Path) -> None:
     with started(tmp_path, receive(max_connections=2)) as running, contextlib.ExitStack() as stack:
         host, _, port = running.url.removeprefix("http://").rpartition(":")
         for _ in range(2):
-            stack.enter_context(socket.create_connection((host, int(port))))
+            useful = stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            useful.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert useful.recv(12) == b"HTTP/1.1 503"
         answer = post(running, body())
         assert (answer[0], answer[1]["Retry-After"], answer[1]["Connection"]) == (503, "5", "close")
         assert "too many connections" in error(answer)
+
+
+def test_connections_that_nothing_comes_of_keep_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "UNUSED_S", 0.05)
+    with started(tmp_path, receive(max_connections=2)) as running, contextlib.ExitStack() as stack:
+        host, _, port = running.url.removeprefix("http://").rpartition(":")
+        silent = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=20)) for _ in range(2)
+        ]
+        time.sleep(0.05)
+        assert "too many connections" not in error(post(running, body()))
+        assert silent[0].recv(1) == b""
 
 
 def test_trouble_with_the_journal_comes_back(api: Running, served: Served) -> None:

@@ -6,11 +6,13 @@ endless.
 
 import contextlib
 import http.client
+import itertools
 import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -163,29 +165,29 @@ DOORS = ["http", "api"]
 HEAD = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize(
-    "sent",
-    [b"", HEAD + b"X-Slow: ", HEAD + b"Content-Length: 100000\r\n\r\n"],
-    ids=["silent", "head", "body"],
-)
-def test_slow_senders_are_cut_off_though_they_never_pause(
-    bridge: BridgeProcess, door: str, sent: bytes
-) -> None:
+BEGUN = {
+    "silent": b"",
+    "head": HEAD + b"X-Slow: ",
+    "body": HEAD + b"Content-Length: 100000\r\n\r\n",
+}
+
+
+def test_slow_senders_are_cut_off_though_they_never_pause(bridge: BridgeProcess) -> None:
     end = time.monotonic() + 20
-    with harmless(bridge) as neighbours:
-        slow = [connect(getattr(bridge.endpoints, door)) for _ in range(CONNECTIONS // 2)]
-        for one in slow:
-            one.sendall(sent)
-        sender = threading.Thread(
-            target=trickle, args=(slow, b"a" * 1000 if sent else b"", lambda: time.monotonic() > end)
-        )
+    with harmless(bridge) as neighbours, contextlib.ExitStack() as stack:
+        slow: dict[tuple[str, str], list[socket.socket]] = {}
+        for door, kind in itertools.product(DOORS, BEGUN):
+            some = [connect(getattr(bridge.endpoints, door)) for _ in range(CONNECTIONS // 6)]
+            slow[door, kind] = [stack.enter_context(one) for one in some]
+            for one in some:
+                one.sendall(BEGUN[kind])
+        sending = [one for (_, kind), some in slow.items() if kind != "silent" for one in some]
+        sender = threading.Thread(target=trickle, args=(sending, b"a" * 1000, lambda: time.monotonic() > end))
         sender.start()
         neighbours.are_served()
-        assert all(ended(one) for one in slow)
+        left = {which: sum(not ended(one) for one in some) for which, some in slow.items()}
+        assert set(left.values()) == {0}, left
         sender.join()
-        for one in slow:
-            one.close()
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -279,18 +281,22 @@ def test_heads_are_limited_at_the_api_too(bridge: BridgeProcess, head: bytes) ->
         assert ended(one)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_endless_extensions_and_trailers_of_chunks(bridge: BridgeProcess, door: str) -> None:
+def test_endless_extensions_and_trailers_of_chunks(bridge: BridgeProcess) -> None:
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-    for endless in (b"1;" + b"x" * 65536, b"0\r\nT: " + b"x" * 65536):
-        with harmless(bridge) as neighbours, connect(getattr(bridge.endpoints, door)) as one:
-            end = time.monotonic() + 20
-            with contextlib.suppress(OSError):
-                one.sendall(chunked + endless)
-                neighbours.are_served()
-                while time.monotonic() < end:
-                    one.sendall(b"x" * 65536)
-            assert time.monotonic() < end, "never cut off"
+    endless = [chunked + begun + b"x" * 65536 for begun in (b"1;", b"0\r\nT: ")]
+    end = time.monotonic() + 20
+
+    def cut_off(door: str, begun: bytes) -> bool:
+        with connect(getattr(bridge.endpoints, door)) as one, contextlib.suppress(OSError):
+            one.sendall(begun)
+            while time.monotonic() < end:
+                one.sendall(b"x" * 65536)
+        return time.monotonic() < end
+
+    with harmless(bridge) as neighbours, ThreadPoolExecutor(4) as threads:
+        cut = [threads.submit(cut_off, door, begun) for door in DOORS for begun in endless]
+        neighbours.are_served()
+        assert all(one.result() for one in cut), "never cut off"
 
 
 class Http2:
