@@ -22,7 +22,6 @@ from otel_bridge.settings import Duration, Secret
 
 Authorize = Callable[[], Awaitable[str | None]]
 
-HTTP = frozenset({"http", "async_http", "datadog"})
 DEFECTS = (AttributeError, KeyError, TypeError)
 REASON = 500
 CRITICAL = 2

@@ -161,8 +161,10 @@ class Pump:
                 reason = _said(error)
                 self._troubled(reason, TROUBLE_PAUSE_S)
                 await asyncio.sleep(TROUBLE_PAUSE_S)
-        if reason and reason == self.trouble and not self._failing:
-            self._recovered()
+        if reason:
+            self._log.info("what failed works again", reason=reason)
+        if reason == self.trouble and not self._failing:
+            self.trouble = ""
 
     async def _begin(self) -> None:
         async with self._lock:

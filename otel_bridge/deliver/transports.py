@@ -72,6 +72,13 @@ def children(section: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "transport", section.get("transport")
 
 
+def writes_file(section: Mapping[str, Any]) -> bool:
+    """Whether it, or one inside, is the file transport."""
+    return section.get("type") == "file" or any(
+        writes_file(child) for _, child in children(section) if isinstance(child, Mapping)
+    )
+
+
 def _problems(section: Any, path: str) -> Iterator[str]:
     kind = section.get("type") if isinstance(section, Mapping) else None
     if not isinstance(kind, str) or not kind:

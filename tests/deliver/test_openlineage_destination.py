@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -283,6 +284,14 @@ class Hanging(Transport):
         return True
 
 
+class Paired(Hanging):
+    together = threading.Barrier(2)
+
+    def emit(self, event):
+        self.together.wait(10)
+        emitted.append(event)
+
+
 class Defective(Hanging):
     def emit(self, event):
         raise AttributeError("no such thing")
@@ -313,6 +322,24 @@ def test_a_transport_of_the_users_own_that_hangs_is_trouble_and_holds_up_nothing
         own.gate.set()
         wait(lambda: log.standing("own").delivered == 6)
     assert len(own.emitted) == 6  # what took too long was not emitted twice
+
+
+def test_concurrency_is_as_many_transports_and_a_run_stays_with_one(log: Log, own: Any) -> None:
+    log.runs(range(16))
+    slow = destination("openlineage", transport={"type": f"{own.__name__}.Paired"}, concurrency=2)
+    with Delivering(log, slow, drain_s=0):
+        wait(lambda: len(own.emitted) >= 10)
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for made in own.emitted:
+        kinds[made.run.runId].append(made.eventType.value)
+    assert all(found in (["START"], ["START", "COMPLETE"]) for found in kinds.values())
+
+
+def test_lines_of_a_file_are_written_by_one(tmp_path: Path) -> None:
+    file = {"type": "file", "log_file_path": str(tmp_path / "a")}
+    for transport in (file, {"type": "composite", "transports": {"a": file}}):
+        with pytest.raises(ValidationError, match="concurrency must be 1 with a file transport"):
+            destination("openlineage", transport=transport, concurrency=2)
 
 
 def test_stopping_does_not_wait_for_a_transport_that_hangs(log: Log, own: Any) -> None:

@@ -1,6 +1,6 @@
 """`type: openlineage`: any transport of openlineage-python, by its own configuration.
 
-HTTP ones go through the bridge's own sender; the others emit in a thread of their own, which nothing waits for
+HTTP ones go through the bridge's own sender; the others emit in threads of their own, which nothing waits for
 longer than it is configured to.
 """
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NAME = "openlineage"
 
+HTTP = frozenset({"http", "async_http", "datadog"})
+REQUESTS = 8
 CLOSE_S = 1.5
 HANGING_S = 0.3
 MOST_LATE = 100
@@ -41,18 +43,28 @@ class Options:
     """The `transport` section as in `openlineage.yml`, with `type` and whatever that type takes."""
     timeout: Duration = Duration(60)
     """Longest time to wait for the transport, before that shows as trouble; those with one of their own keep it."""
-    concurrency: int = 8
-    """Events under way at once with `http`, `async_http` and `datadog`; others send one at a time."""
+    concurrency: int | None = None
+    """Events under way at once. Default: 8 for HTTP, 1 for others, each further one a thread and transport of its own."""
     retry: RetryOptions = field(default_factory=RetryOptions)
     """Pace and end of attempts; the transport's own attempts come on top, except for the HTTP ones."""
 
     def __post_init__(self) -> None:
-        if self.concurrency < 1:
-            raise ValueError("concurrency must be 1 or more")
         if self.timeout <= 0:
             raise ValueError("timeout must be above 0")
         transports.check(self.transport)
+        if self.concurrency is None:
+            object.__setattr__(self, "concurrency", REQUESTS if self.transport["type"] in HTTP else 1)
+        if self.at_once < 1:
+            raise ValueError("concurrency must be 1 or more")
+        if self.at_once > 1 and transports.writes_file(self.transport):
+            raise ValueError("concurrency must be 1 with a file transport, whose lines would mix")
         _check_http(self)
+
+    @property
+    def at_once(self) -> int:
+        """The concurrency that holds."""
+        assert self.concurrency is not None
+        return self.concurrency
 
 
 EXAMPLE = """\
@@ -79,7 +91,22 @@ class ClientSender:
         self._building: asyncio.Future[Client] | None = None
         self._client: Client | None = None
         self._last: asyncio.Future[Outcome] | None = None
+        self._key = ""
         self._late: dict[bytes, asyncio.Future[Outcome]] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a transport."""
+        return self._client is not None
+
+    @property
+    def busy(self) -> int:
+        """How unwelcome another event is."""
+        return self._turn.locked() + (self._last is not None and not self._last.done())
+
+    def has(self, body: bytes, event: Event) -> bool:
+        """Whether a call for this event, or for its run, may still be under way here."""
+        return event.key == self._key or body in self._late
 
     async def start(self) -> None:
         """Build the transport, which may import and connect."""
@@ -97,6 +124,7 @@ class ClientSender:
             if emitting is None:
                 if self._last and not await self._over(self._last):
                     return self._silence()
+                self._key = event.key
                 emitting = self._last = self._thread.call(self._client.emit, body)
             if await self._over(emitting):
                 return emitting.result()
@@ -126,6 +154,27 @@ class ClientSender:
         return bool(done)
 
 
+class ClientSenders:
+    """As many as may emit at once."""
+
+    def __init__(self, options: Options) -> None:
+        self._senders = [ClientSender(options) for _ in range(options.at_once)]
+
+    async def start(self) -> None:
+        """Start those that are not yet ready."""
+        await asyncio.gather(*(sender.start() for sender in self._senders if not sender.ready))
+
+    async def send(self, body: bytes, event: Event) -> Outcome:
+        """Emit one event."""
+        mine = (sender for sender in self._senders if sender.has(body, event))
+        sender = next(mine, None) or min(self._senders, key=lambda sender: sender.busy)
+        return await sender.send(body, event)
+
+    async def close(self) -> None:
+        """Close all."""
+        await asyncio.gather(*(sender.close() for sender in self._senders))
+
+
 class LazyHttpSender:
     """The bridge's HTTP sender, configured by a section of openlineage-python."""
 
@@ -137,9 +186,7 @@ class LazyHttpSender:
         """Translate the section."""
         from otel_bridge.deliver.adaptation import http_options
 
-        options, authorize = http_options(
-            self._options.transport, self._options.concurrency, self._options.retry
-        )
+        options, authorize = http_options(self._options.transport, self._options.at_once, self._options.retry)
         self._sender = HttpSender(options, authorize)
         await self._sender.start()
 
@@ -168,11 +215,11 @@ def from_environment(environ: Mapping[str, str], cwd: Path) -> Destination | Non
 
 def _check_http(options: Options) -> None:
     """An HTTP section is translated once to see that it can be."""
-    from otel_bridge.deliver.adaptation import HTTP, http_options
+    from otel_bridge.deliver.adaptation import http_options
 
     if options.transport["type"] in HTTP:
         try:
-            http_options(options.transport, options.concurrency, options.retry)
+            http_options(options.transport, options.at_once, options.retry)
         except Exception as error:
             said = Redactor(secrets_of(options.transport))(str(error))
             raise ValueError(f"transport: {said}. Correct the OpenLineage configuration") from error
@@ -180,13 +227,13 @@ def _check_http(options: Options) -> None:
 
 def _open(options: Options, opening: Opening) -> Sender:
     kind = options.transport["type"]
-    if kind in {"http", "async_http", "datadog"}:
+    if kind in HTTP:
         return LazyHttpSender(options)
     if kind == "console":
         from otel_bridge.deliver.kinds import console
 
         return console.KIND.open(console.Options(retry=options.retry), opening)
-    return ClientSender(options)
+    return ClientSenders(options)
 
 
 KIND = Kind(options=Options, example=EXAMPLE, open=_open)
