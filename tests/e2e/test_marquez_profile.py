@@ -229,6 +229,7 @@ def test_running_and_other_do_not_move_the_start(pipelines: Pipelines) -> None:
             "dataset.symlinks",
             {"output": {"symlinks": symlink(namespace="x" * 1025)}},
         ),
+        ("marquez.symlink-namespace", "dataset.symlinks", {"output": {"symlinks": symlink(namespace="")}}),
         (
             "marquez.lifecycle",
             "dataset.lifecycleStateChange",
@@ -240,6 +241,11 @@ def test_running_and_other_do_not_move_the_start(pipelines: Pipelines) -> None:
             {"output": columns(inputFields=[], transformationType="x" * 256)},
         ),
         ("marquez.column-inputs", "dataset.columnLineage", {"output": columns()}),
+        (
+            "marquez.column-references",
+            "dataset.columnLineage",
+            {"output": {"schema": FIELD} | columns(inputFields=[{"namespace": "db", "name": "in"}])},
+        ),
     ],
 )
 def test_what_it_can_not_store(

@@ -183,6 +183,21 @@ def marquez_field_name(profile: ProfileName) -> None:
         )
 
 
+def marquez_symlink_namespace(profile: ProfileName) -> None:
+    for bad in (identified(namespace="x" * 1025), identified(namespace=""), facet(identifiers=[None])):
+        sheds(*storable("symlinks", bad=bad, good=identified(namespace="x" * 1024)))(profile)
+
+
+def marquez_column_references(profile: ProfileName) -> None:
+    source = {"namespace": "db", "name": "orders", "field": "a"}
+    for bad in (*({**source, key: None} for key in source), *({**source, key: ""} for key in source), None):
+        sheds(
+            *storable(
+                "columnLineage", bad=columns(inputFields=[source, bad]), good=columns(inputFields=[source])
+            )
+        )(profile)
+
+
 def marquez_source_name(profile: ProfileName) -> None:
     for bad in ({"uri": "x://y"}, {"name": " "}, {"name": None}, {"name": "x" * 2601}):
         sheds(*storable("dataSource", bad=facet(**bad), good=facet(name="x" * 2600)))(profile)
@@ -368,9 +383,8 @@ CHECKS: dict[str, Callable[[ProfileName], None]] = {
     "marquez.symlink-name": sheds(
         *storable("symlinks", bad=identified(name="x" * 2601), good=identified(name="x" * 2600))
     ),
-    "marquez.symlink-namespace": sheds(
-        *storable("symlinks", bad=identified(namespace="x" * 1025), good=identified(namespace="x" * 1024))
-    ),
+    "marquez.symlink-namespace": marquez_symlink_namespace,
+    "marquez.column-references": marquez_column_references,
     "marquez.lifecycle": sheds(
         *storable(
             "lifecycleStateChange",

@@ -23,9 +23,10 @@ Where = Literal[
     "dataset.symlinks.identifiers[].namespace",
     "dataset.lifecycleStateChange.lifecycleStateChange",
     "dataset.columnLineage.fields{}.inputFields",
+    "dataset.columnLineage.fields{}.inputFields[].namespace|name|field",
     "dataset.columnLineage.fields{}.transformationType",
 ]
-"""A place in a facet: `[]` is each of a list, `{}` each value of an object, `key` the facet's own name."""
+"""A place in a facet: `[]` is each of a list, `{}` each value of an object, `|` parts names; `key` is the facet's own."""
 
 Encoder = Literal["as it is", "openlineage-python"]
 
@@ -62,6 +63,7 @@ class UnfitFacets(Rule, frozen=True, kw_only=True):
         slot, facet, inside = self.where.split(".", 2)
         faults = [f"has more than {self.limit:,} characters"] if self.limit else []
         faults += ["is missing or blank"] if self.needed else []
+        inside = "` or `".join(inside.split("|"))
         return f"`{slot}.{facet}` is shed if its `{inside}` {' or '.join(faults)}."
 
     def apply(self, draft: Draft, known_path: str | None) -> None:
@@ -192,7 +194,8 @@ def _judge(path: str, limit: int | None, needed: bool) -> Callable[[bytes], bool
 
     @remembering
     def unfit(facet: bytes) -> bool:
-        return any(fault(leaf) for leaf in _leaves(_value(facet), steps))
+        found = _value(facet)
+        return isinstance(found, dict) and any(fault(leaf) for leaf in _leaves(found, steps))
 
     return unfit
 
@@ -204,15 +207,16 @@ def _leaves(node: Any, steps: list[str]) -> Iterator[Any]:
     (['a', None], [])
     """
     if not steps or not isinstance(node, dict):
-        if not steps:
-            yield node
+        yield None if steps else node
         return
-    inner = node.get(steps[0].rstrip("[]{}"))
-    if steps[0].endswith("[]"):
-        nodes = inner if isinstance(inner, list) else []
-    elif steps[0].endswith("{}"):
-        nodes = list(inner.values()) if isinstance(inner, dict) else []
-    else:
-        nodes = [inner]
-    for one in nodes:
-        yield from _leaves(one, steps[1:])
+    for name in steps[0].rstrip("[]{}").split("|"):
+        for one in _inner(node.get(name), steps[0][-2:]):
+            yield from _leaves(one, steps[1:])
+
+
+def _inner(found: Any, kind: str) -> list[Any]:
+    if kind == "[]":
+        return found if isinstance(found, list) else []
+    if kind == "{}":
+        return list(found.values()) if isinstance(found, dict) else []
+    return [found]

@@ -154,7 +154,8 @@ MARQUEZ: Final = Profile(
             id="marquez.symlink-namespace",
             where="dataset.symlinks.identifiers[].namespace",
             limit=1024,
-            reason="It stores a longer one, and from then on answers 500 to every request for its namespaces.",
+            needed=True,
+            reason="It stores a longer or empty one, and from then on answers 500 to every request for its namespaces.",
             source=f"{NAMESPACE_NAME}; {MEASURED}: 1,025 gives 201 and then 500 to GET namespaces",
         ),
         UnfitFacets(
@@ -169,6 +170,13 @@ MARQUEZ: Final = Profile(
             where="dataset.columnLineage.fields{}.inputFields",
             needed=True,
             reason="It answers 500 each time to a field without it.",
+            source=f"{OPENLINEAGE_DAO} (upsertColumnLineage); {MEASURED}",
+        ),
+        UnfitFacets(
+            id="marquez.column-references",
+            where="dataset.columnLineage.fields{}.inputFields[].namespace|name|field",
+            needed=True,
+            reason="It answers 500 each time to a reference without them.",
             source=f"{OPENLINEAGE_DAO} (upsertColumnLineage); {MEASURED}",
         ),
         UnfitFacets(
