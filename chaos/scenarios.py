@@ -187,8 +187,9 @@ LIMITS = """
 What this does not show: SIGKILL leaves what was handed to the kernel, so the page cache survives every kill; that
 synced data survives a power cut is the promise of SQLite and of the disk. Two runs of one seed send the same requests
 (see the digest), carry out the same actions in the same order and number, and have the same requests of HTTP
-destinations fail, by their number; at which moment a kill falls, and so which events meet a fault, differs. A clock that is set forward while the converting process is down ends the waits of
-that moment early; while it runs, waits keep their length."""
+destinations fail, by their number; at which moment a kill falls, and so which events meet a fault, differs. A clock
+that is set forward while the converting process is down ends the waits of that moment early; while it runs, waits keep
+their length."""
 
 
 @contextmanager
