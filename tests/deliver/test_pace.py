@@ -49,13 +49,13 @@ def test_retry_after_holds_the_whole_destination(log: Log, sink: Sink) -> None:
     assert len(sink.requests) == 11
 
 
-def test_refused_credentials_cost_no_event(log: Log, sink: Sink) -> None:
-    sink.answer(401, 3, body="expired")
-    log.runs(range(5))
-    with Delivering(log, destination("http", url=sink.url, concurrency=1)) as delivering:
-        wait(lambda: "HTTP 401: expired; correct the credentials" in delivering.state("http").trouble)
-        wait(lambda: log.standing("http").delivered == 10)
-    assert len(sink.requests) == 13
+def test_refused_credentials_make_dead_letters_that_say_so(log: Log, sink: Sink) -> None:
+    sink.answer(401, 1, body="expired")
+    log.runs(range(2))
+    with Delivering(log, destination("http", url=sink.url, concurrency=1)):
+        wait(lambda: log.standing("http").delivered == 3)
+    [letter] = log.letters("http")
+    assert letter.reason == "HTTP 401: expired; correct the credentials, then retry the dead letters"
 
 
 def test_one_failing_run_delays_no_other(log: Log, sink: Sink) -> None:

@@ -29,9 +29,9 @@ from otel_bridge.settings import STRICT, Duration, Secret, Size
 
 NAME = "http"
 
-NOT_US = frozenset({401, 407})
-RETRIED = frozenset({408, 425, 429}) | NOT_US
-WHOLE = frozenset({429, 503}) | NOT_US
+NOT_US = frozenset({401, 403, 407})
+RETRIED = frozenset({408, 425, 429})
+WHOLE = frozenset({429, 503})
 GZIP_LEVEL = 3
 ENDPOINT = "api/v1/lineage"
 REQUESTS = 8
@@ -315,21 +315,21 @@ def _of_batch(answer: Answer, sent: int) -> Sequence[Outcome] | Halve:
 
 
 def outcome(answer: Answer, now_s: float) -> Outcome:
-    """What a status means: 2xx delivered; 401, 407, 408, 425, 429 and 5xx again; everything else never."""
+    """What a status means: 2xx delivered; 408, 425, 429 and 5xx again; everything else never (issue 3)."""
     status = answer.status
     if 200 <= status < 300:
         return DELIVERED
     text = answer.body[:ANSWER_LIMIT].decode("utf-8", "replace")
     if status in RETRIED or status >= 500:
         after = retry_after_s(answer.headers.get("retry-after", ""), now_s)
-        hint = "; correct the credentials of this destination" if status in NOT_US else ""
-        return Retry(_reason(status, text) + hint, after, whole=status in WHOLE)
+        return Retry(_reason(status, text), after, whole=status in WHOLE)
     if 300 <= status < 400:
         where = answer.headers.get("location", "nowhere")
         return Rejected(
             f"redirected ({status}) to {where}; put that URL into the configuration", status, text
         )
-    return Rejected(_reason(status, text), status, text)
+    hint = "; correct the credentials, then retry the dead letters" if status in NOT_US else ""
+    return Rejected(_reason(status, text) + hint, status, text)
 
 
 def _reason(status: int, text: str) -> str:
