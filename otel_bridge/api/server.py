@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,9 @@ from otel_bridge.settings import Endpoint, Receive, Settings
 from otel_bridge.sockets import throw_away_unread
 
 STOP_WITHIN_S = 2
+PREDECESSOR_S = 3.0
+"""How long to wait for a process that is about to end to let go of the port."""
+POLL_S = 0.05
 
 
 class _Server(uvicorn.Server):
@@ -52,7 +56,7 @@ async def serve_api(
     warn_if_exposed(settings.api)
     app = make_app(figures, schemas, status, settings.api.keys, settings.receive)
     server = _Server(_config(app, settings))
-    listening = _bind(settings.api.endpoint)
+    listening = await _bound(settings.api.endpoint)
     throw_away_unread(listening, settings.receive.idle_timeout)
     ready(api=str(Endpoint(settings.api.endpoint.host, listening.getsockname()[1])))
     async with asyncio.TaskGroup() as tasks:
@@ -88,6 +92,18 @@ def _bounds(limits: Receive) -> dict[str, Any]:
 async def _end(server: uvicorn.Server, stop: asyncio.Event) -> None:
     await stop.wait()
     server.should_exit = True
+
+
+async def _bound(endpoint: Endpoint) -> socket.socket:
+    """Listening; a delivering process outlives a service that was killed for a moment, and with it the port."""
+    end = asyncio.get_running_loop().time() + PREDECESSOR_S
+    while True:
+        try:
+            return _bind(endpoint)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() > end:
+                raise
+        await asyncio.sleep(POLL_S)
 
 
 def _bind(endpoint: Endpoint) -> socket.socket:

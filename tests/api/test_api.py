@@ -252,7 +252,8 @@ def test_only_reading(api: Running, method: str) -> None:
     assert api.json("/health", method)[0] == 405
 
 
-def test_a_taken_port_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_a_taken_port_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otel_bridge.api.server.PREDECESSOR_S", 0.1)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -262,6 +263,26 @@ def test_a_taken_port_is_an_error_that_says_so(tmp_path: Path) -> None:
         work = serve_api(settings, {}, Status(), Deliveries([], tmp_path), asyncio.Event(), print)
         with pytest.raises(OSError, match=r"Free the port or set api\.endpoint"):
             asyncio.run(work)
+
+
+def test_a_port_that_a_predecessor_has_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    predecessor = socket.create_server(("127.0.0.1", 0))
+    endpoint = Endpoint("127.0.0.1", predecessor.getsockname()[1])
+    told: list[str] = []
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.2, predecessor.close)
+
+        def ready(api: str) -> None:
+            told.append(api)
+            stop.set()
+
+        settings = Settings(data_dir=str(tmp_path), api=Api(endpoint=endpoint))
+        await serve_api(settings, {}, Status(), Deliveries([], tmp_path), stop, ready)
+
+    asyncio.run(work())
+    assert told == [str(endpoint)]
 
 
 def test_metrics_are_pushed_by_otlp(tmp_path: Path, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
