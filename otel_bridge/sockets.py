@@ -1,4 +1,4 @@
-"""What the doors ask of the kernel."""
+"""What doors and senders ask of the kernel and of OpenSSL."""
 
 import socket
 from typing import Any
@@ -12,3 +12,8 @@ def throw_away_unread(listening: Any, after_s: float) -> None:
     """
     if option := getattr(socket, "TCP_USER_TIMEOUT", None):
         listening.setsockopt(socket.IPPROTO_TCP, option, round(after_s * 1000))
+
+
+def no_password() -> str:
+    """For `load_cert_chain`, which would ask the terminal for one, and wait."""
+    raise ValueError("the private key has a password; store it without one, readable by the bridge alone")

@@ -15,14 +15,14 @@ MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
 REFUSED_AT_ONCE = 64
 """So many connections over the limit are answered 503; any more are closed without a word."""
-UNUSED_S = 1.0
+UNUSED_S = 0.5
 """For so long a new connection keeps its place without having been of use."""
 
 
 class Connection(HttpToolsProtocol):
     """One connection of at most `most`. A request has to be here, and its answer taken, within `within_s`.
 
-    A new one takes the place of one without an answer after a second: opening connections keeps nobody out.
+    A new one takes the place of one without an answer after half a second: opening connections keeps nobody out.
     """
 
     within_s = 75.0
@@ -34,15 +34,16 @@ class Connection(HttpToolsProtocol):
     _head_size = 0
     _head_count = 0
     _deaf = False
+    _admitted = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit it."""
         super().connection_made(transport)
-        if len(self.connections) > self.most:
-            self._make_room()
+        self._make_room()
+        self._admitted = len(self.connections) <= self.most
         if len(self.connections) > self.most + REFUSED_AT_ONCE:
             transport.abort()
-        elif len(self.connections) <= self.most:
+        else:
             self.unused_since_s[self] = self.loop.time()
         self._allow()
 
@@ -81,7 +82,7 @@ class Connection(HttpToolsProtocol):
         """The request is answered while its body arrives."""
         self._in_head = False
         if not self._deaf:
-            if len(self.connections) > self.most:
+            if not self._admitted:
                 self.app = self._too_many
             super().on_headers_complete()
 
@@ -102,8 +103,11 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
 
     def _make_room(self) -> None:
-        oldest, since_s = next(iter(self.unused_since_s.items()), (None, 0.0))
-        if oldest and self.loop.time() - since_s >= UNUSED_S:
+        before_s = self.loop.time() - UNUSED_S
+        while len(self.connections) > self.most and self.unused_since_s:
+            oldest, since_s = next(iter(self.unused_since_s.items()))
+            if since_s > before_s:
+                break
             del self.unused_since_s[oldest]
             self.connections.discard(oldest)
             oldest.transport.abort()

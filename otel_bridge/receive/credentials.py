@@ -7,6 +7,7 @@ from pathlib import Path
 
 from otel_bridge.model import ConfigError, Unauthenticated
 from otel_bridge.settings import Secret, Tls
+from otel_bridge.sockets import no_password
 
 
 class Tokens:
@@ -38,7 +39,7 @@ def ssl_context(tls: Tls) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(tls.cert, tls.key)
+        context.load_cert_chain(tls.cert, tls.key, no_password)
         if tls.client_ca:
             context.load_verify_locations(tls.client_ca)
             context.verify_mode = ssl.CERT_REQUIRED

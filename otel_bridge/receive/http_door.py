@@ -16,7 +16,7 @@ BACKLOG = 512
 HANDSHAKE_S = 10.0
 REFUSED_AT_ONCE = 64
 """So many connections over the limit are answered 503; any more are closed without a word."""
-UNUSED_S = 1.0
+UNUSED_S = 0.5
 """For so long a new connection keeps its place without having been of use."""
 
 
@@ -81,7 +81,7 @@ class HttpDoor:
     def entered(self, connection: Connection) -> bool:
         """A new connection; False if there are too many.
 
-        It takes the place of one over which nothing came to be taken in a second: opening connections keeps nobody out.
+        It takes the place of one that nothing came of in half a second: opening connections keeps nobody out.
         """
         self._connections.add(connection)
         self._empty.clear()

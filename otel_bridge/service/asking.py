@@ -14,6 +14,7 @@ import msgspec
 
 from otel_bridge.model import BridgeError
 from otel_bridge.settings import Api, Secret
+from otel_bridge.sockets import no_password
 
 WITHIN_S = 5.0
 
@@ -60,7 +61,7 @@ def _tls(api: Api) -> ssl.SSLContext:
     try:
         context.load_verify_locations(api.tls.cert)
         if api.tls.client_ca:
-            context.load_cert_chain(api.tls.cert, api.tls.key)
+            context.load_cert_chain(api.tls.cert, api.tls.key, no_password)
     except (OSError, ValueError) as error:
         raise BridgeError(
             f"api.tls: can't use {api.tls.cert}: {error}; give PEM files that can be read"

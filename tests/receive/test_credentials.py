@@ -127,6 +127,23 @@ def test_files_that_can_not_be_used(tmp_path: Path):
             pass
 
 
+def test_a_key_with_a_password_is_an_error_and_no_question(ca: Authority, tmp_path: Path):
+    server = ca.issue("localhost")
+    key = serialization.load_pem_private_key(server.key.read_bytes(), None)
+    locked = tmp_path / "locked.key"
+    locked.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"sesame"),
+        )
+    )
+    door = local(tls=Tls(cert=str(server.cert), key=str(locked)))
+    for settings in (receive(door, local(enabled=False)), receive(local(enabled=False), door)):
+        with pytest.raises(ConfigError, match="has a password"), serving(settings):
+            pass
+
+
 def test_doors_open_to_everybody_are_pointed_out(ca: Authority):
     server = ca.issue("localhost")
     everywhere = Endpoint("0.0.0.0", 0)

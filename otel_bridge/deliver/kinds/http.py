@@ -26,6 +26,7 @@ from otel_bridge.deliver.sender import Kind, Opening
 from otel_bridge.model import Event
 from otel_bridge.openlineage.profiles import PROFILES
 from otel_bridge.settings import STRICT, Duration, Secret, Size
+from otel_bridge.sockets import no_password
 
 NAME = "http"
 
@@ -73,7 +74,7 @@ class Tls:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.cert:
-            context.load_cert_chain(self.cert, self.key)
+            context.load_cert_chain(self.cert, self.key, no_password)
         return context
 
 
