@@ -30,11 +30,15 @@ async def _run(settings: Settings, stdin: BinaryIO, ready: Callable[..., None]) 
 
 
 async def _listen(stdin: BinaryIO, status: Status, stop: asyncio.Event) -> None:
-    """Status lines of the parent, until it closes the pipe."""
+    """Status lines of the parent, until it closes the pipe.
+
+    From then on nothing is passed on to where it took events: somebody else may listen there.
+    """
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), stdin)
     while line := await reader.readline():
         status.update(json.loads(line))
+    status.update({"accepting": False, "reason": "the bridge stops"})
     stop.set()
 
 

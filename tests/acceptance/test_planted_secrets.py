@@ -35,7 +35,7 @@ OPERATOR = [
     for name in (
         "grpc-token", "http-token", "api-key-read", "api-key-write", "from-file", "from-variable", "bearer", "header",
         "basic-header", "in-query", "openlineage-api-key", "openlineage-header", "sasl-password", "key-password",
-        "librdkafka",
+        "librdkafka", "nested", "nested-header", "datadog", "stream-password", "stream-key-password", "stream-librdkafka",
     )
 ]  # fmt: skip
 PIPELINE = [
@@ -46,6 +46,7 @@ PIPELINE = [
     )
 ]  # fmt: skip
 ATTEMPTED = planted("wrong-credential")
+UNREACHABLE = "stream"
 
 
 def echo(request: Request) -> Answer | None:
@@ -97,8 +98,22 @@ def configuration(folder: Path, sink: Sink) -> tuple[dict[str, Any], list[dict[s
             "custom_headers": {"X-More": planted("openlineage-header")},
         },
     }  # fmt: skip
+    inner = {
+        "type": "http", "url": sink.url, "auth": {"type": "api_key", "apiKey": planted("nested")},
+        "custom_headers": {"X-Nested": planted("nested-header")},
+    }  # fmt: skip
+    outer = {"type": "composite", "transports": [{"type": "composite", "transports": {"inner": inner}}]}
+    nested = {"name": "nested", "type": "openlineage", "transport": outer}
+    datadog = {"type": "datadog", "site": sink.url, "apiKey": planted("datadog")}
+    dog = {"name": "dog", "type": "openlineage", "transport": datadog}
+    stream = {
+        "name": UNREACHABLE, "type": "kafka", "brokers": ["127.0.0.1:1"], "topic": "none",
+        "sasl": {"mechanism": "PLAIN", "username": "u", "password": planted("stream-password")},
+        "tls": {"key_password": planted("stream-key-password")},
+        "config": {"sasl.oauthbearer.client.secret": planted("stream-librdkafka"), "debug": "security"},
+    }  # fmt: skip
     archive = {"name": "archive", "type": "file", "path": str(folder / "events.ndjson")}
-    return settings, [web, client, archive]
+    return settings, [web, client, nested, dog, stream, archive]
 
 
 def failed_run() -> Span:
@@ -197,8 +212,16 @@ def provoke(bridge: BridgeProcess) -> dict[str, str]:
 
 
 def settled(health: dict[str, Any]) -> bool:
-    done = [d["waiting"] == 0 and d["events"] >= 10 for d in health["destinations"]]
-    return all(done) and health["conversion"]["waiting"] == 0 and health["conversion"]["failed"] == 1
+    by_name = {d["name"]: d for d in health["destinations"]}
+    del by_name[UNREACHABLE]
+    nested = by_name.pop("nested")  # it follows the redirect, and finds nobody
+    done = [d["waiting"] == 0 and d["events"] >= 10 for d in by_name.values()]
+    return (
+        all(done)
+        and nested["dead"]
+        and health["conversion"]["waiting"] == 0
+        and health["conversion"]["failed"] == 1
+    )
 
 
 def post(endpoint: str, path: str, body: bytes, authorization: str) -> str:
@@ -326,6 +349,8 @@ def test_what_was_provoked_is_there(case: Case) -> None:
     assert {json.loads(line)["destination"] for line in letters.splitlines() if line.startswith("{")} == {
         "web",
         "client",
+        "nested",
+        "dog",
     }
     assert "***" in letters
     mistakes = {place: said for place, said in case.outputs.items() if place.startswith("cli:mistake")}
