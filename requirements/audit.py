@@ -73,7 +73,7 @@ def findings(file: Path) -> list[tuple[str, set[str], str]] | str:
         "--format",
         "json",
         "--timeout",
-        "10",
+        "4",
     ]
     try:
         done = subprocess.run(

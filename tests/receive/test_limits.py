@@ -95,13 +95,12 @@ def resident(bridge: BridgeProcess) -> list[int]:
 
 
 def sockets(bridge: BridgeProcess) -> int:
-    links = [
-        fd.readlink()
-        for pid in processes(bridge)
-        for fd in Path(f"/proc/{pid}/fd").iterdir()
-        if fd.is_symlink()
-    ]
-    return sum(str(link).startswith("socket:") for link in links)
+    found = 0
+    for pid in processes(bridge):
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+                found += str(fd.readlink()).startswith("socket:")
+    return found
 
 
 @contextlib.contextmanager
@@ -190,13 +189,13 @@ def test_slow_senders_are_cut_off_though_they_never_pause(bridge: BridgeProcess)
         sender.join()
 
 
-@pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("requests", [100, 1_000_000])
-def test_those_who_never_read_their_answers(bridge: BridgeProcess, door: str, requests: int) -> None:
+def test_those_who_never_read_their_answers(bridge: BridgeProcess, requests: int) -> None:
     """A few answers are in the kernel's hands, many are in ours."""
     request = b"GET /nothing-here HTTP/1.1\r\nHost: x\r\n\r\n"
     with harmless(bridge) as neighbours, contextlib.ExitStack() as stack:
-        deaf = [stack.enter_context(connect(getattr(bridge.endpoints, door), window=2048)) for _ in range(2)]
+        opened = [connect(getattr(bridge.endpoints, door), window=2048) for door in DOORS for _ in range(2)]
+        deaf = [stack.enter_context(one) for one in opened]
         ends = [(one.getpeername()[1], one.getsockname()[1]) for one in deaf]
         for one in deaf:
             one.setblocking(False)
