@@ -176,6 +176,7 @@ def test_health_is_503_when_the_receiving_process_is_silent(
 
 
 def test_health_before_the_first_report(tmp_path: Path) -> None:
+    prepare(tmp_path)
     with Running(tmp_path) as api:
         status, health = api.json("/health")
     assert status == 503

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otel_bridge.model import Kind, Unavailable
-from otel_bridge.receive import decode, http_door
+from otel_bridge.receive import decode
 from otel_bridge.settings import Secret
 from tests.otlp import logs, record, span, span_id, trace_id, traces
 from tests.receive.serving import JSON, LOOPS, PROTOBUF, Served, local, receive, serving
@@ -561,23 +561,6 @@ def test_row_18_connections_are_limited():
             time.sleep(0.05)
         else:
             pytest.fail("the connections that ended still count")
-
-
-def test_connections_that_nothing_comes_of_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_door, "UNUSED_S", 0.05)
-    with serving(receive(max_connections=3)) as served, ExitStack() as stack:
-        useful, silent, useless = (
-            stack.enter_context(socket.create_connection(served.http_address, timeout=20)) for _ in range(3)
-        )
-        useful.sendall(request_head("Content-Length: 0"))
-        assert read_answer(useful)[0].startswith(b"HTTP/1.1 200 ")
-        useless.sendall(request_head("Content-Length: 0", path="/nowhere"))
-        assert read_answer(useless)[0].startswith(b"HTTP/1.1 404 ")
-        time.sleep(0.05)
-        assert served.post("/v1/traces", b"")[0] == 200
-        assert silent.recv(1) == b""
-        useful.sendall(request_head("Content-Length: 0"))
-        assert read_answer(useful)[0].startswith(b"HTTP/1.1 200 ")
 
 
 def request_head(*headers: str, path: str = "/v1/traces") -> bytes:

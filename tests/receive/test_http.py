@@ -5,10 +5,12 @@ import random
 import socket
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from otel_bridge.model import BridgeError
+from otel_bridge.receive import http_door
 from otel_bridge.settings import Door, Duration, Endpoint
 from tests.otlp import span, span_id, trace_id, traces
 from tests.receive.serving import JSON, Served, local, receive, serving
@@ -259,3 +261,20 @@ def test_random_bytes_and_cuts(served: Served):
     assert served.post("/v1/traces", traces(span(trace_id(), span_id())))[0] == 200
     assert served.post("/v1/traces", b"{}", JSON)[0] == 200
     assert served.receiver.failures == failures
+
+
+def test_connections_that_nothing_comes_of_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_door, "UNUSED_S", 0.05)
+    with serving(receive(max_connections=3)) as served, ExitStack() as stack:
+        useful, silent, useless = (
+            stack.enter_context(socket.create_connection(served.http_address, timeout=20)) for _ in range(3)
+        )
+        useful.sendall(request_head("Content-Length: 0"))
+        assert read_answer(useful)[0].startswith(b"HTTP/1.1 200 ")
+        useless.sendall(request_head("Content-Length: 0", path="/nowhere"))
+        assert read_answer(useless)[0].startswith(b"HTTP/1.1 404 ")
+        time.sleep(0.05)
+        assert served.post("/v1/traces", b"")[0] == 200
+        assert silent.recv(1) == b""
+        useful.sendall(request_head("Content-Length: 0"))
+        assert read_answer(useful)[0].startswith(b"HTTP/1.1 200 ")
