@@ -227,9 +227,10 @@ def test_full_names() -> None:
     ]
 
 
-keys = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)  # see rule marquez.nul
+keys = texts
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | texts,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keys, inner, max_size=2),
     max_leaves=6,
 )
