@@ -139,7 +139,15 @@ class Connection(HttpToolsProtocol):
 
     def _allow(self) -> None:
         self._stop()
-        self._timer = self.loop.call_later(self.within_s, self.transport.abort)
+        self._timer = self.loop.call_later(self.within_s, self._expire)
+
+    def _expire(self) -> None:
+        """End it, unless we are the slow ones: the request is here, and its answer is not ready."""
+        cycle = self.cycle
+        if cycle and not (cycle.more_body or cycle.response_complete or self.flow.write_paused):
+            self._allow()
+        else:
+            self.transport.abort()
 
     def _stop(self) -> None:
         if self._timer:

@@ -151,6 +151,7 @@ def _publish(endpoints: Endpoints, data_dir: str, stack: AsyncExitStack) -> None
     """Leave word for the command line and for tests; taken back at the end."""
     file = Endpoints.file(data_dir)
     part = file.with_suffix(".part")
+    part.touch(0o600)
     part.write_bytes(msgspec.json.encode(endpoints))
     part.replace(file)
     stack.callback(file.unlink, missing_ok=True)

@@ -5,6 +5,7 @@ import gzip
 import http.client
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,7 @@ from otel_bridge.api import connection
 from otel_bridge.api.intake import RETRY_AFTER_S
 from otel_bridge.model import Unavailable
 from otel_bridge.receive.doors import open_intake
-from otel_bridge.settings import ApiKey, Receive, Secret
+from otel_bridge.settings import ApiKey, Duration, Receive, Secret
 from tests.api.test_api import Running
 from tests.openlineage.foreign_events import PRODUCERS, body, lines
 from tests.receive.serving import Served, receive, serving
@@ -153,6 +154,19 @@ def test_connections_that_nothing_comes_of_keep_nobody_out(
         time.sleep(0.05)
         assert "too many connections" not in error(post(running, body()))
         assert silent[0].recv(1) == b""
+
+
+def test_an_answer_that_takes_long_is_no_fault_of_the_sender(served: Served, tmp_path: Path) -> None:
+    limits = receive(max_request=LIMIT, idle_timeout=Duration(0.2))
+    intake = served.run(open_intake(served.receiver, receive(max_request=LIMIT)))
+    with started(tmp_path, limits) as running:
+        running.status.update({"accepting": True, "intake": intake.address})
+        served.journal.hold = True
+        release = threading.Timer(0.5, setattr, (served.journal, "hold", False))
+        release.start()
+        assert post(running, body())[0] == 201
+        release.join()
+    served.run(intake.stop(1.0))
 
 
 def test_trouble_with_the_journal_comes_back(api: Running, served: Served) -> None:

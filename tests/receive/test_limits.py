@@ -222,19 +222,21 @@ TIME_WAIT = "06"
 @pytest.mark.parametrize("door", DOORS)
 def test_many_requests_at_once_on_one_connection(bridge: BridgeProcess, door: str) -> None:
     count = 1000
-    with harmless(bridge) as neighbours, connect(getattr(bridge.endpoints, door)) as one:
-        path = b"/nothing-here" if door == "api" else b"/v1/nowhere"
-        request = b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"
-        sender = threading.Thread(
-            target=one.sendall, args=(request * (count - 1) + request[:-2] + b"Connection: close\r\n\r\n",)
-        )
-        sender.start()
+    request = b"GET /v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
+    requests = request * (count - 1) + request[:-2] + b"Connection: close\r\n\r\n"
+    with (
+        harmless(bridge) as neighbours,
+        connect(getattr(bridge.endpoints, door)) as one,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        sent, received = threads.submit(one.sendall, requests), threads.submit(everything, one)
         neighbours.are_served()
-        received = b""
-        while part := one.recv(65536):
-            received += part
-        sender.join()
-        assert received.count(b"HTTP/1.1 404 ") == count
+        sent.result()
+        assert received.result().count(b"HTTP/1.1 404 ") == count
+
+
+def everything(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 @pytest.mark.parametrize("door", DOORS)
