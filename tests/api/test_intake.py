@@ -159,14 +159,15 @@ def test_connections_that_nothing_comes_of_keep_nobody_out(
 def test_an_answer_that_takes_long_is_no_fault_of_the_sender(served: Served, tmp_path: Path) -> None:
     limits = receive(max_request=LIMIT, idle_timeout=Duration(0.2))
     intake = served.run(open_intake(served.receiver, receive(max_request=LIMIT)))
-    with started(tmp_path, limits) as running:
+    served.journal.hold = True
+    release = threading.Timer(0.5, setattr, (served.journal, "hold", False))
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: served.run(intake.stop(1.0)))
+        running = stack.enter_context(started(tmp_path, limits))
         running.status.update({"accepting": True, "intake": intake.address})
-        served.journal.hold = True
-        release = threading.Timer(0.5, setattr, (served.journal, "hold", False))
         release.start()
+        stack.callback(release.join)
         assert post(running, body())[0] == 201
-        release.join()
-    served.run(intake.stop(1.0))
 
 
 def test_trouble_with_the_journal_comes_back(api: Running, served: Served) -> None:
