@@ -16,7 +16,7 @@ demo: .venv/run
 	$(BIN)/python examples/demo.py
 
 test: .venv/dev
-	$(BIN)/python -m pytest -m "not e2e" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not e2e" -n 3 --dist loadgroup
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

@@ -64,15 +64,19 @@ def compressed(content: bytes, chance: random.Random) -> tuple[str, str, bytes]:
         case 1:
             return "bare deflate", "deflate", zlib.compress(content, 1)[2:-4]
         case 2:
-            return "two gzip members", "gzip", gzip.compress(content[:30], 1) + gzip.compress(content[30:], 1)
+            return (
+                "two gzip members",
+                "gzip",
+                gzip.compress(content[:30], 1, mtime=0) + gzip.compress(content[30:], 1, mtime=0),
+            )
         case 3:
-            return "broken gzip", "gzip", protobuf.random_bytes(gzip.compress(content, 1), chance)
+            return "broken gzip", "gzip", protobuf.random_bytes(gzip.compress(content, 1, mtime=0), chance)
         case 4:
             return "gzip that is none", chance.choice(("gzip", "deflate", "x-gzip")), content
         case 5:
             return "bomb", "gzip", BOMB
         case _:
-            return "gzip", "gzip", gzip.compress(content, 1)
+            return "gzip", "gzip", gzip.compress(content, 1, mtime=0)
 
 
-BOMB = gzip.compress(bytes(2 * 1024**2))
+BOMB = gzip.compress(bytes(2 * 1024**2), mtime=0)

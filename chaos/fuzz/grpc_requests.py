@@ -53,7 +53,7 @@ def valid(neighbour: Neighbour, chance: random.Random) -> Call:
     content = neighbour.protobuf
     if chance.random() < 0.5:
         return Call("valid", "traces", PATHS["traces"], prefixed(content), neighbour=neighbour)
-    data = prefixed(gzip.compress(content, 1), compressed=True)
+    data = prefixed(gzip.compress(content, 1, mtime=0), compressed=True)
     return Call("valid", "traces", PATHS["traces"], data, GZIP, neighbour=neighbour)
 
 
@@ -65,7 +65,7 @@ def hostile(source: Bodies, chance: random.Random) -> Call:  # noqa: PLR0911 - o
         return Call("cut off", body.signal, path, prefixed(content))
     match chance.randrange(16):
         case 0:
-            data = prefixed(gzip.compress(content, 1), compressed=True)
+            data = prefixed(gzip.compress(content, 1, mtime=0), compressed=True)
             return Call(f"gzip, {body.kind}", body.signal, path, data, GZIP)
         case 1:
             return _oddly_compressed(content, body.signal, chance)
@@ -82,7 +82,7 @@ def hostile(source: Bodies, chance: random.Random) -> Call:  # noqa: PLR0911 - o
 
 def _oddly_compressed(content: bytes, signal: str, chance: random.Random) -> Call:
     """Compressed in a way that the header does not say, or broken, or a bomb."""
-    packed = gzip.compress(content, 1)
+    packed = gzip.compress(content, 1, mtime=0)
     message, encoding = chance.choice(
         (
             (random_bytes(packed, chance), "gzip"),

@@ -58,7 +58,9 @@ def valid(neighbour: Neighbour, chance: random.Random) -> Sent:
         case 0:
             data = post("traces", encoding, content)
         case 1:
-            data = post("traces", encoding, bodies.gzip.compress(content, 1), "Content-Encoding: gzip")
+            data = post(
+                "traces", encoding, bodies.gzip.compress(content, 1, mtime=0), "Content-Encoding: gzip"
+            )
         case _:
             data = _chunked("traces", encoding, content, chance)
     return Sent("valid", "traces", data, neighbour)

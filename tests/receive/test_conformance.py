@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import zlib
-from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -23,7 +22,7 @@ from otel_bridge.model import Kind, Unavailable
 from otel_bridge.receive import decode
 from otel_bridge.settings import Secret
 from tests.otlp import logs, record, span, span_id, trace_id, traces
-from tests.receive.serving import JSON, LOOPS, PROTOBUF, Served, local, receive, serving
+from tests.receive.serving import JSON, PROTOBUF, Served, local, receive, serving
 
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
@@ -501,29 +500,6 @@ def test_row_16_an_upgrade_is_declined(served: Served):
     )
     head, _ = exchange(served, sent)
     assert head.startswith(b"HTTP/1.1 200 ")
-
-
-def test_row_16_keepalive_pings_are_welcome():
-    """A client that pings every 5 s without calls; with grpc's defaults it is told to go away. Both loops at once."""
-    options = [
-        ("grpc.keepalive_time_ms", 5000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.max_pings_without_data", 0),
-    ]
-    with ExitStack() as stack:
-        doors = [stack.enter_context(serving(loop=loop)) for loop in LOOPS]
-        channels = [
-            stack.enter_context(grpc.insecure_channel(d.grpc_address, options=options)) for d in doors
-        ]
-        seen: list[list[grpc.ChannelConnectivity]] = [[] for _ in channels]
-        for channel, states in zip(channels, seen, strict=True):
-            channel.unary_unary(TRACES)(run_request(), timeout=20)
-            channel.subscribe(states.append)
-        time.sleep(16)
-        for channel, states in zip(channels, seen, strict=True):
-            assert grpc.ChannelConnectivity.TRANSIENT_FAILURE not in states
-            assert states.count(grpc.ChannelConnectivity.READY) == 1
-            channel.unary_unary(TRACES)(run_request(), timeout=20)
 
 
 def test_row_17_no_cors(served: Served):
