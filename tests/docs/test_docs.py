@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,24 @@ def run_shell(text: str, scratch: Path, environ: dict[str, str]) -> None:
     )  # fmt: skip
     try:
         output, _ = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired as late:
+        pytest.fail(f"still running: {late.output!r}")
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+        _end_all(process.pid)
+        process.wait(10)
+        assert process.stdout
+        process.stdout.close()
     assert process.returncode == 0, output
+
+
+def _end_all(group: int) -> None:
+    """What a block started in the background ends before the next block needs its ports."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGTERM)
+        for _ in range(200):
+            os.killpg(group, 0)
+            time.sleep(0.05)
+        os.killpg(group, signal.SIGKILL)
 
 
 def _line(line: str) -> str:
