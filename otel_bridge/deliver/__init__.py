@@ -1,7 +1,8 @@
 """Delivery of the event log to any number of destinations: in order for each run, until it is there.
 
 `kinds` has one module for each kind of destination, `order` decides what may go, `pump` does it for one
-destination, `deliveries` for all. A new kind is one new file in `kinds`.
+destination, `deliveries` for all. A new kind is one new file in `kinds`; what a known consumer wants is a profile in
+`openlineage.profiles`, which the pump applies (docs/adr/0004).
 """
 
 from otel_bridge.deliver.deliveries import Deliveries, DestinationState

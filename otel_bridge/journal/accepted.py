@@ -1,5 +1,6 @@
-"""`accepted.db`: spans and log records as received, written by the receiving process and by nobody else, except for
-wishes in `control`.
+"""`accepted.db`: spans, log records and events of other producers as received, and messages that can't be taken.
+
+Written by the receiving process and by nobody else, except for wishes in `control`.
 
 The equation that holds after every commit: received = not_lineage + duplicate + rejected + accepted.
 """

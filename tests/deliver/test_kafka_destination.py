@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -403,7 +404,9 @@ def test_wrong_options_are_refused_with_a_reason(options: dict[str, Any], says: 
 def test_without_the_library_the_configuration_says_what_to_install(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otel_bridge.kafka.find_spec", lambda name: None)
+    monkeypatch.setitem(
+        sys.modules, "confluent_kafka", None
+    )  # Python's own way to say that it can't be imported
     file = tmp_path / "bridge.yaml"
     file.write_text("destinations: [{name: k, type: kafka, brokers: [a:1], topic: t}]")
     with pytest.raises(ConfigError, match=r"pip install 'otel-bridge\[kafka\]'"):
