@@ -1,4 +1,4 @@
-"""Writes everything that is generated from `convention/attributes.yaml`; with `--check` only compares.
+"""Writes everything that is generated from the tables in `convention/`; with `--check` only compares.
 
 Run it as `python -m convention` from the checkout.
 """
@@ -13,7 +13,9 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 TABLE: dict[str, Any] = yaml.safe_load((ROOT / "convention/attributes.yaml").read_text())
+DBT: dict[str, Any] = yaml.safe_load((ROOT / "convention/dbt.yaml").read_text())
 HEADER = "Generated from convention/attributes.yaml by `python -m convention`; edit the table."
+DBT_HEADER = HEADER.replace("attributes.yaml", "dbt.yaml")
 
 
 def constants() -> str:
@@ -64,6 +66,45 @@ def reference() -> str:
     return "\n".join(out) + "\n"
 
 
+def dbt_constants() -> str:
+    """The Python module of dbt's constants, the same for the bridge and for otel-bridge-dbt."""
+    lines = [
+        f'"""Attributes of dbt runs, version {DBT["version"]}: names as constants.',
+        "",
+        DBT_HEADER,
+        '"""',
+        "",
+        "from typing import Final",
+        "",
+        f"TABLE_VERSION: Final = {DBT['version']}",
+    ]
+    for row in DBT["attributes"]:
+        lines.append(f'{row["constant"]}: Final = "{row["name"]}"')
+        lines += [f'{row["constant"]}_{value.upper()}: Final = "{value}"' for value in row.get("values", ())]
+    keys = "".join(f'    "{row["name"]}",\n' for row in DBT["relation"])
+    lines += ["", "RELATION_KEYS: Final = (", keys.rstrip("\n"), ")", ""]
+    return "\n".join(lines)
+
+
+def dbt_reference() -> str:
+    """docs/dbt-attributes.md."""
+    out = ["# Attributes of dbt runs", "", f"<!-- {DBT_HEADER} -->", ""]
+    out += [
+        f"Version {DBT['version']}. What `otel-bridge-dbt` says of a run beside [the convention](attributes.md). "
+        "Maps and lists are JSON strings.",
+        "",
+        "| attribute | type | where | meaning |",
+        "|---|---|---|---|",
+    ]
+    out += [
+        f"| `{r['name']}` | {r['type']} | {r['where']} | {r['doc'].replace(' | ', ', ')} |"
+        for r in DBT["attributes"]
+    ]
+    out += ["", "## Keys of a relation map", "", "| key | type | meaning |", "|---|---|---|"]
+    out += [f"| `{r['name']}` | {r['type']} | {r['doc']} |" for r in DBT["relation"]]
+    return "\n".join(out) + "\n"
+
+
 RUN_OR_SPAN = ("openlineage.job.name", "openlineage.run.id")
 
 
@@ -99,6 +140,9 @@ def outputs() -> dict[Path, str]:
         ROOT / "otel_bridge/convention.py": constants(),
         ROOT / "instrumentation/otel-lineage/otel_lineage/attributes.py": constants(),
         ROOT / "docs/attributes.md": reference(),
+        ROOT / "otel_bridge/extract/dialects/dbt/attributes.py": dbt_constants(),
+        ROOT / "instrumentation/otel-bridge-dbt/dbt_otel_bridge/attributes.py": dbt_constants(),
+        ROOT / "docs/dbt-attributes.md": dbt_reference(),
     }
     gateway = ROOT / "collector-config/gateway.yaml"
     if gateway.exists():

@@ -427,6 +427,39 @@ class Runs:
     """Terminal event of a lost run; NONE leaves it open."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnLineage:
+    """Column lineage from the SQL of runs (docs/column-lineage.md)."""
+
+    __pydantic_config__ = STRICT
+
+    enabled: bool = True
+    """Whether statements are analysed."""
+    time_limit: Duration = Duration(5)
+    """For one statement; one that takes longer has no column lineage, and the reason is told."""
+    max_statement: Size = Size(1024**2)
+    """Longer statements are not analysed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dbt:
+    """Runs of dbt, whoever tells them (docs/dbt.md)."""
+
+    __pydantic_config__ = STRICT
+
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    """Dataset namespace by `project`, `project.target` or adapter type, where the rule for the adapter does not fit or, with
+    dbt's own spans and artifacts alone, the warehouse is not known; for instance `{jaffle_shop: "postgres://db.example:5432"}`."""
+    watch: tuple[str, ...] = ()
+    """Folders with artifacts of dbt (`target/`), read whenever they change."""
+    artifacts_wait: Duration = Duration(30)
+    """How long dbt's own spans wait, after the end of the invocation, for its artifacts. 0: not at all."""
+    invocation_wait: Duration = Duration(6 * 3600)
+    """How long dbt's own spans wait for the end of the invocation, which tells their parent and the command."""
+    keep_artifacts: Duration = Duration(7 * 86400)
+    """How long artifacts are kept for spans that are still to come."""
+
+
 Slot = Literal["run", "job", "dataset", "input", "output"]
 
 
@@ -514,6 +547,8 @@ class Settings:
     journal: Journal = field(default_factory=Journal)
     namespace: Namespace = field(default_factory=Namespace)
     runs: Runs = field(default_factory=Runs)
+    dbt: Dbt = field(default_factory=Dbt)
+    column_lineage: ColumnLineage = field(default_factory=ColumnLineage)
     facets: tuple[CustomFacet, ...] = ()
     """Facets of your own; see docs/facets.md."""
     trace: Trace = field(default_factory=Trace)

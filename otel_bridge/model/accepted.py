@@ -7,13 +7,14 @@ import msgspec
 
 class Kind(StrEnum):
     """What a row's payload is. LINK is a plain span, kept because it can connect a run with its parent; EVENT is an
-    OpenLineage event of another producer.
+    OpenLineage event of another producer, ARTIFACT a part of dbt's artifacts.
     """
 
     SPAN = "span"
     LINK = "link"
     LOG = "log"
     EVENT = "event"
+    ARTIFACT = "artifact"
 
 
 class Accepted(msgspec.Struct, frozen=True):

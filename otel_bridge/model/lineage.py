@@ -106,6 +106,18 @@ class RunObserved(msgspec.Struct, frozen=True, tag="run"):
     job_facets: dict[str, Value] = {}
     heartbeat_s: float | None = None
     omissions: tuple[Omission, ...] = ()
+    patience_s: float | None = None
+    """How long the run waits for its parent, where it is not the configured time."""
+    awaits: str = ""
+    """What must be known before START, beside the parent: a key that a `Known` observation will carry."""
+    awaits_s: float = 0.0
+    """How long it waits for that."""
+
+
+class Known(msgspec.Struct, frozen=True, tag="known"):
+    """What runs with `awaits == key` wait for is known now."""
+
+    key: str
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
@@ -165,4 +177,6 @@ class Unusable(msgspec.Struct, frozen=True, tag="unusable"):
     omissions: tuple[Omission, ...]
 
 
-Observation = RunObserved | Heartbeat | ErrorObserved | SpanSeen | DatasetObserved | JobObserved | Unusable
+Observation = (
+    RunObserved | Heartbeat | ErrorObserved | SpanSeen | DatasetObserved | JobObserved | Unusable | Known
+)

@@ -46,6 +46,7 @@ EVENT_JOB: Final = "openlineage.job"
 
 DATASET_KEYS: Final = (
     "schema",
+    "schema_partial",
     "columns",
     "version",
     "row_count",
