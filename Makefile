@@ -8,14 +8,15 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+DBT := .venv-dbt/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check e2e package bench chaos format clean
 
-demo: .venv/run
+demo: .venv/run .venv-dbt/run
 	$(BIN)/python examples/demo.py
 
-test: .venv/dev
+test: .venv/dev .venv-dbt/run
 	$(BIN)/python -m pytest -m "not e2e" -n 3 --dist loadgroup
 
 check: .venv/dev
@@ -26,7 +27,7 @@ check: .venv/dev
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/audit.py
 
-e2e: .venv/dev
+e2e: .venv/dev .venv-dbt/run
 	$(BIN)/python -m tests.parts build
 	$(BIN)/python -m pytest -m e2e tests/e2e -n 2 --dist loadgroup --durations 10
 
@@ -40,7 +41,7 @@ package:
 	cd build/installed && bin/otel-bridge convert otlp.jsonl | grep -q COMPLETE
 	cd build/installed && bin/python -m pytest -q -W error test_lineage.py
 
-bench: .venv/dev
+bench: .venv/dev .venv-dbt/run
 	$(BIN)/python -m tests.parts build
 	$(BIN)/python -m benchmarks --write docs/benchmarks.md
 
@@ -63,5 +64,12 @@ format: .venv/dev
 	$(PIP) install -r requirements/dev.txt
 	touch $@
 
+# dbt in an environment of its own, as a user has it, with what we put beside it.
+.venv-dbt/run: requirements/dbt.txt instrumentation/otel-lineage/pyproject.toml instrumentation/otel-bridge-dbt/pyproject.toml
+	test -x $(DBT)/python || $(PYTHON) -m venv .venv-dbt
+	$(DBT)/python -m pip --disable-pip-version-check --quiet install -r requirements/dbt.txt \
+	  -e instrumentation/otel-lineage -e instrumentation/otel-bridge-dbt
+	touch $@
+
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .venv-dbt build dist

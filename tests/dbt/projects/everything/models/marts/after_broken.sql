@@ -1,0 +1,2 @@
+{{ config(enabled=var('broken')) }}
+select order_id from {{ ref('broken') }}

@@ -1,0 +1,2 @@
+{{ config(enabled=target.type == 'postgres', materialized='materialized_view') }}
+select customer_id, spent from {{ ref('customers', v=2) }}
