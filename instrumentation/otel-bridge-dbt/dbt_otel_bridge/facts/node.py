@@ -1,0 +1,111 @@
+"""What the project says about a node, and the relation that it writes."""
+
+from typing import Any
+
+from .checks import check
+from .columns import constraints
+from .inputs import compiled_code, is_physical
+from .relations import node_relation, owner
+from .scope import Scope
+from .values import compact, part, parts, plain, text
+
+_CONFIG = (
+    "materialized", "enabled", "incremental_strategy", "unique_key", "on_schema_change", "on_configuration_change",
+    "full_refresh", "batch_size", "lookback", "begin", "event_time", "concurrent_batches", "strategy",
+    "updated_at", "check_cols", "hard_deletes", "invalidate_hard_deletes", "target_schema", "target_database",
+    "snapshot_meta_column_names", "delimiter", "quote_columns", "partition_by", "cluster_by", "location", "format",
+    "file_format", "table_format", "catalog_name", "loaded_at_field", "loaded_at_query", "schema", "database",
+    "alias", "indexes", "sort", "dist", "transient", "submission_method",
+)  # fmt: skip
+_ROOT_TABLES = frozenset({"model", "seed", "snapshot"})
+_DIALECTS = {
+    "postgres": "postgres", "greenplum": "postgres", "materialize": "materialize", "risingwave": "risingwave",
+    "redshift": "redshift", "snowflake": "snowflake", "bigquery": "bigquery", "databricks": "databricks",
+    "databricks_sql": "databricks", "spark": "spark", "fabricspark": "spark", "glue": "spark", "duckdb": "duckdb",
+    "trino": "trino", "starburst": "trino", "presto": "presto", "athena": "athena", "clickhouse": "clickhouse",
+    "sqlserver": "tsql", "fabric": "fabric", "synapse": "tsql", "mysql": "mysql", "mysql5": "mysql",
+    "mariadb": "mysql", "singlestore": "singlestore", "starrocks": "starrocks", "doris": "doris", "hive": "hive",
+    "impala": "hive", "oracle": "oracle", "teradata": "teradata", "sqlite": "sqlite", "dremio": "dremio",
+    "exasol": "exasol", "dameng": "dameng", "drill": "drill",
+}  # fmt: skip
+
+
+def described(scope: Scope, node: Any) -> dict[str, Any]:
+    """The map of `dbt.node`."""
+    contract = part(node, "contract") or part(part(node, "config"), "contract")
+    return compact(
+        {
+            "package": text(part(node, "package_name")),
+            "language": text(part(node, "language")),
+            "alias": text(part(node, "alias")),
+            "fqn": plain(part(node, "fqn")),
+            "access": text(part(node, "access")),
+            "version": plain(part(node, "version")),
+            "latest_version": plain(part(node, "latest_version")),
+            "deprecation_date": plain(part(node, "deprecation_date")),
+            "group": text(part(node, "group") or part(part(node, "config"), "group")),
+            "owner": owner(scope, node),
+            "description": text(part(node, "description")),
+            "tags": sorted(set(part(node, "tags") or ())),
+            "meta": plain(part(node, "meta") or part(part(node, "config"), "meta")),
+            "contract": parts(contract, ("enforced", "checksum")) if part(contract, "enforced") is True else None,
+            "constraints": constraints(part(node, "constraints")),
+            "original_file_path": text(part(node, "original_file_path")),
+            "patch_path": text(part(node, "patch_path")),
+            "source": parts(node, ("source_name", "source_description", "loader")) or None,
+            "freshness": _criteria(part(node, "freshness")),
+            "config": parts(part(node, "config"), _CONFIG),
+            "test": check(node),
+        }
+    )
+
+
+def identity(node: Any) -> dict[str, Any]:
+    """The flat attributes that dbt's own spans have too."""
+    return compact(
+        {
+            "unique_id": text(part(node, "unique_id")),
+            "node_type": text(part(node, "resource_type")),
+            "name": text(part(node, "name")),
+            "materialization": text(part(part(node, "config"), "materialized")),
+            "database": text(part(node, "database")),
+            "schema": text(part(node, "schema")),
+            "identifier": text(part(node, "identifier") or part(node, "alias")),
+            "relative_path": text(part(node, "original_file_path")),
+            "node_checksum": text(part(part(node, "checksum"), "checksum") or part(node, "checksum")),
+        }
+    )
+
+
+def output(scope: Scope, node: Any) -> dict[str, Any]:
+    """The relation that the node writes, nothing for nodes that write none."""
+    kind = text(part(node, "resource_type"))
+    if kind in _ROOT_TABLES and is_physical(node):
+        return node_relation(scope, node)
+    if kind == "test" and stores_failures(node):
+        return {**node_relation(scope, node), "resource_type": "test"}
+    return {}
+
+
+def stores_failures(node: Any) -> bool:
+    """Whether the test keeps the rows that fail in a table."""
+    if text(part(part(node, "config"), "store_failures_as")) == "ephemeral":
+        return False
+    return part(node, "should_store_failures") is True
+
+
+def code(scope: Scope, node: Any, *, with_sql: bool) -> dict[str, Any]:
+    """The compiled SQL with its dialect, or the source of what is not SQL."""
+    language = text(part(node, "language")) or "sql"
+    if language != "sql":
+        source = part(node, "compiled_code") or part(node, "raw_code")
+        return compact({"dbt.code": text(part(node, "raw_code") or source)}) if with_sql else {}
+    sql = text(compiled_code(node))
+    if not sql or not with_sql:
+        return {}
+    dialect = _DIALECTS.get(scope.adapter_type, scope.adapter_type)
+    return {"openlineage.sql": sql, "openlineage.sql.dialect": dialect}
+
+
+def _criteria(freshness: Any) -> dict[str, Any]:
+    return parts(freshness, ("warn_after", "error_after", "filter")) if freshness else {}

@@ -1,0 +1,117 @@
+"""Relations as facts: the table of a node or source, the CSV file of a seed, with the columns that are known."""
+
+import os
+from typing import Any
+
+from .columns import known_columns
+from .scope import Scope
+from .values import compact, part, plain, public, text
+
+_PARTS = ("database", "schema", "identifier")
+
+
+class _NoQuoting:
+    """dbt renders sources without the project's quoting: theirs alone counts."""
+
+    quoting: dict[str, Any] = {}  # noqa: RUF012  the shape that dbt reads
+
+
+def relation_of(scope: Scope, node: Any) -> Any:
+    """dbt's own relation of a node, source or deferred relation, as the SQL of others names it."""
+    kind = scope.adapter.Relation
+    if text(part(node, "resource_type")) != "source":
+        return kind.create_from(scope.config, node)
+    if "plugin" in {**(part(node, "source_meta") or {}), **(part(node, "meta") or {})}:
+        # dbt-duckdb loads such a source whenever it makes its relation; the general way does not
+        from dbt.adapters.base.relation import BaseRelation
+
+        return BaseRelation.create_from.__func__(kind, _NoQuoting(), node)  # type: ignore[attr-defined]
+    return kind.create_from(_NoQuoting(), node)
+
+
+def node_relation(scope: Scope, node: Any) -> dict[str, Any]:
+    """The relation of a node or source with what the project says about it."""
+    relation = relation_of(scope, node)
+    return compact(
+        {
+            **_names(relation),
+            **_descriptions(scope, node),
+            **known_columns(scope, node, rendered(relation)),
+        }
+    )
+
+
+def deferred_relation(scope: Scope, node: Any) -> dict[str, Any]:
+    """The relation that stands for the node in the state that is deferred to."""
+    relation = relation_of(scope, part(node, "defer_relation"))
+    return compact(
+        {
+            **_names(relation),
+            **_descriptions(scope, node),
+            **known_columns(scope, node, rendered(relation), trusted=False),
+            "deferred": True,
+        }
+    )
+
+
+def seed_file(scope: Scope, node: Any) -> dict[str, Any]:
+    """The CSV file that a seed loads."""
+    path = seed_path(scope, node)
+    return compact(
+        {
+            "resource_type": "file",
+            "path": path,
+            **known_columns(scope, node, path, file=True),
+        }
+    )
+
+
+def seed_path(scope: Scope, node: Any) -> str:
+    """Where dbt reads the seed from: the project, a package's folder, or where it was parsed."""
+    config, original = scope.config, str(part(node, "original_file_path"))
+    package = "."
+    if part(node, "package_name") != part(config, "project_name"):
+        package = os.path.join(part(config, "packages_install_path") or "", part(node, "package_name") or "")
+    path = os.path.join(part(config, "project_root") or "", package, original)
+    if not os.path.exists(path):
+        path = os.path.join(part(node, "root_path") or part(config, "project_root") or "", original)
+    return os.path.abspath(path)
+
+
+def rendered(relation: Any) -> str:
+    """The relation as SQL names it, without the limits and filters of `--empty` and `--sample`."""
+    return str(relation.render())
+
+
+def _names(relation: Any) -> dict[str, Any]:
+    included = {name: part(part(relation, "include_policy"), name, True) for name in _PARTS}
+    names = {name: text(part(relation, name)) for name in _PARTS if included[name]}
+    quoted = {name: bool(part(part(relation, "quote_policy"), name, True)) for name in names if names[name]}
+    external = part(relation, "external")
+    return {**names, "quoted": quoted, "path": public(external) if isinstance(external, str) else None}
+
+
+def _descriptions(scope: Scope, node: Any) -> dict[str, Any]:
+    return {
+        "unique_id": text(part(node, "unique_id")),
+        "resource_type": "external" if part(node, "is_external_node") is True else text(part(node, "resource_type")),
+        "materialization": text(part(part(node, "config"), "materialized")),
+        "description": text(part(node, "description")),
+        "tags": sorted(set(part(node, "tags") or ())),
+        "meta": plain(part(node, "meta") or part(part(node, "config"), "meta")),
+        "owner": owner(scope, node),
+        "access": text(part(node, "access")),
+        "loader": text(part(node, "loader")),
+    }
+
+
+def owner(scope: Scope, node: Any) -> dict[str, Any]:
+    """Name and e-mail of the group that the node belongs to; a source may name an owner in its meta."""
+    name = text(part(node, "group") or part(part(node, "config"), "group"))
+    if not name:
+        return {}
+    for group in (part(scope.manifest, "groups") or {}).values():
+        if part(group, "name") == name:
+            found = part(group, "owner")
+            return compact({"name": text(part(found, "name")), "email": plain(part(found, "email")), "group": name})
+    return {"group": name}

@@ -1,0 +1,102 @@
+"""How a node and an invocation ended."""
+
+from collections import Counter
+from typing import Any
+
+from .values import compact, part, parts, plain, text
+
+_FRESHNESS = ("max_loaded_at", "snapshotted_at", "age")
+_PRIVATE = frozenset({"_message", "message"})
+_QUERY_IDS = ("query_id", "job_id")
+
+
+def status_of(result: Any) -> str | None:
+    """dbt's status."""
+    return text(part(result, "status"))
+
+
+def told(result: Any, runner: Any = None) -> dict[str, Any]:
+    """The map of `dbt.result` of a node."""
+    return compact(
+        {
+            "status": status_of(result),
+            "message": text(part(result, "message")),
+            "failures": part(result, "failures"),
+            "thread": text(part(result, "thread_id")),
+            "execution_time": part(result, "execution_time"),
+            "adapter_response": plain(part(result, "adapter_response")),
+            "timing": [parts(item, ("name", "started_at", "completed_at")) for item in part(result, "timing") or ()],
+            "batches": _batches(part(result, "batch_results")),
+            "freshness": freshness(result),
+            "skip_cause": _skip_cause(runner),
+        }
+    )
+
+
+def outcome(result: Any) -> dict[str, Any]:
+    """The flat attributes that dbt's own spans have too."""
+    response = part(result, "adapter_response") or {}
+    rows = part(response, "rows_affected")
+    ids = (text(part(response, name)) for name in _QUERY_IDS)
+    return compact(
+        {
+            "node_outcome": status_of(result),
+            # adapters say -1 where the warehouse does not tell
+            "rows_affected": rows if isinstance(rows, int) and rows >= 0 else None,
+            "query_id": next((found for found in ids if found), None),
+        }
+    )
+
+
+def freshness(result: Any) -> dict[str, Any]:
+    """What was found out about a source, times in ISO 8601 and the age in seconds."""
+    if part(result, "max_loaded_at") is None:
+        return {}
+    criteria = part(part(result, "node"), "freshness")
+    return compact(
+        {
+            "status": status_of(result),
+            **parts(result, _FRESHNESS),
+            "criteria": parts(criteria, ("warn_after", "error_after", "filter")),
+        }
+    )
+
+
+def summary(results: Any, error: BaseException | None) -> dict[str, Any]:
+    """The map of `dbt.result` of an invocation."""
+    told_results = list(_results(results))
+    counts = Counter(status_of(result) or "unknown" for result in told_results)
+    return compact(
+        {
+            "status": _status(counts, error),
+            "counts": dict(sorted(counts.items())),
+            "elapsed": part(results, "elapsed_time"),
+            "exception": text(f"{type(error).__name__}: {error}") if error is not None else None,
+        }
+    )
+
+
+def _status(counts: Counter[str], error: BaseException | None) -> str:
+    failed = counts.keys() & {"error", "fail", "runtime error", "partial success"}
+    return "error" if error is not None or failed else "success"
+
+
+def _results(results: Any) -> list[Any]:
+    found = part(results, "results")
+    return list(found if found is not None else results or ()) if not isinstance(results, bool) else []
+
+
+def _batches(results: Any) -> dict[str, Any]:
+    """Counts of batches and the windows of those that failed."""
+    if results is None:
+        return {}
+    successful, failed = part(results, "successful") or (), part(results, "failed") or ()
+    return compact({"successful": len(successful), "failed": len(failed), "failed_windows": plain(failed)})
+
+
+def _skip_cause(runner: Any) -> dict[str, Any]:
+    if part(runner, "skip") is not True:
+        return {}
+    cause = part(runner, "skip_cause")
+    node = part(cause, "node")
+    return compact({"unique_id": text(part(node, "unique_id")), "status": status_of(cause)})
