@@ -9,17 +9,19 @@ import os
 from functools import lru_cache
 from typing import Any
 
+import dbt_otel_bridge
 from dbt_otel_bridge import attributes as names
 
 from . import connection as connections
 from . import flags as flags_
-from .batches import batch
 from .asking import ask_columns
+from .batches import batch
 from .consumers import consumers
-from .inputs import inputs
+from .inputs import compiled_code, inputs
 from .node import code, described, identity, output
 from .results import outcome, summary, told
 from .scope import Scope, forget, running_scope, scope_of
+from .skips import skip_cause
 from .values import compact, part, text, to_json
 
 __all__ = ["invocation", "invocation_end", "node_end", "node_ran", "node_start", "operation"]
@@ -45,6 +47,10 @@ def invocation_end(task: Any, results: Any, error: BaseException | None = None) 
 
 def node_start(task: Any, node: Any, manifest: Any, runner: Any = None) -> Attributes:
     """What is known of a node, or of a batch by its runner, before dbt works on it."""
+    return _node(task, node, manifest, runner, compiled_code(node))
+
+
+def _node(task: Any, node: Any, manifest: Any, runner: Any, compiled: str | None) -> Attributes:
     scope = scope_of(task, manifest)
     shared = {**invocation(task), names.KIND: names.KIND_NODE}
     window = batch(runner)
@@ -52,7 +58,7 @@ def node_start(task: Any, node: Any, manifest: Any, runner: Any = None) -> Attri
         shared.update({names.KIND: names.KIND_BATCH, names.BATCH: to_json(window)})
     maps = {
         names.NODE: described(scope, node),
-        names.INPUTS: inputs(scope, node, shared.get(names.COMMAND)),
+        names.INPUTS: inputs(scope, node, shared.get(names.COMMAND), compiled),
         names.OUTPUT: output(scope, node) if shared.get(names.COMMAND) != "source freshness" else {},
         names.CONSUMERS: [] if window else consumers(scope, node),
     }
@@ -69,13 +75,14 @@ def node_ran(runner: Any, node: Any, manifest: Any) -> None:
 
 def node_end(task: Any, node: Any, manifest: Any, runner: Any, result: Any) -> Attributes:
     """The whole of what is known once dbt is done with the node: what it started with, renewed, and the result."""
-    last = _fullest(node, result)
     scope = scope_of(task, manifest)
+    last = _compiled(scope, node, runner, result)
+    result_map = told(result) | compact({"skip_cause": skip_cause(scope, node, result, runner)})
     return {
-        **node_start(task, last, manifest, runner),
+        **_node(task, node, manifest, runner, compiled_code(last)),
         **code(scope, last, with_sql=_wants_sql()),
         **outcome(result),
-        names.RESULT: to_json(told(result, runner)),
+        names.RESULT: to_json(result_map),
     }
 
 
@@ -92,7 +99,7 @@ def _invocation(scope: Scope, task: Any) -> Attributes:
     config = scope.config
     found = {
         names.CONVENTION: names.TABLE_VERSION,
-        names.PLUGIN_VERSION: _version("otel-bridge-dbt"),
+        names.PLUGIN_VERSION: getattr(dbt_otel_bridge, "__version__", None),
         names.VERSION: _version("dbt-core"),
         names.INVOCATION_ID: scope.invocation_id,
         names.COMMAND: flags_.command(task),
@@ -103,15 +110,23 @@ def _invocation(scope: Scope, task: Any) -> Attributes:
     }
     maps = {
         names.CONNECTION: connections.connection(part(config, "credentials"), _adapter_version(scope)),
-        names.FLAGS: flags_.flags(scope.args),
+        names.FLAGS: flags_.flags(scope.args, config),
     }
     return {**compact(found), **{name: to_json(value) for name, value in compact(maps).items()}}
 
 
-def _fullest(node: Any, result: Any) -> Any:
-    """The node with its compiled code: the result's, where dbt made another object of it (unit tests)."""
-    last = part(result, "node")
-    return last if last is not None and part(last, "compiled_code") and not part(node, "compiled_code") else node
+def _compiled(scope: Scope, node: Any, runner: Any, result: Any) -> Any:
+    """The node with its compiled code.
+
+    That is the result's where dbt made another object of it (unit tests), and the last batch of a microbatch model,
+    whose own code dbt never compiles.
+    """
+    batches: dict[str, Any] = scope.remembered.setdefault("batches", {})
+    key = str(part(node, "unique_id"))
+    if part(runner, "batch_idx") is not None and compiled_code(node):
+        batches[key] = node
+    candidates = (node, part(result, "node"), batches.get(key))
+    return next((found for found in candidates if compiled_code(found)), node)
 
 
 def _wants_sql() -> bool:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from .scope import Scope
-from .values import compact, part, plain, text
+from .values import compact, labels, part, plain, text
 
-_HEADER_LIMIT = 1024 * 1024
 _CATALOG_LIMIT = 64 * 1024 * 1024
 _SNAPSHOT_COLUMNS = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to", "dbt_is_deleted")
 
@@ -49,9 +48,10 @@ def _described(node: Any) -> dict[str, dict[str, Any]]:
         found[shown.lower()] = compact(
             {
                 "name": shown,
+                "quoted": part(column, "quote") is True or None,
                 "type": text(part(column, "data_type")),
                 "description": text(part(column, "description")),
-                "tags": sorted(set(part(column, "tags") or ())),
+                "tags": labels(column),
                 "meta": plain(part(column, "meta")),
                 "constraints": constraints(part(column, "constraints")),
             }
@@ -108,11 +108,8 @@ def _header(scope: Scope, node: Any) -> list[str]:
 
 def _first_record(path: str, delimiter: str) -> list[str]:
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            line = file.readline(_HEADER_LIMIT)
-            while line.count('"') % 2 and len(line) < _HEADER_LIMIT and (more := file.readline(_HEADER_LIMIT)):
-                line += more
-        return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            return [name.strip() for name in next(csv.reader(file, delimiter=delimiter), [])]
     except (OSError, ValueError, csv.Error):
         return []
 

@@ -3,6 +3,7 @@
 Fields come from a list of those that naming needs; users, passwords, tokens, key files and options are never read.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ def database_path(path: object) -> str | None:
     shown = public(path)
     if shown is None or "://" in shown or shown.lower().startswith(_NO_FILE):
         return shown
-    # dbt has changed into the project's directory or runs where it was started: DuckDB asks the process, so do we
-    return str(Path(shown).expanduser().absolute())
+    # DuckDB resolves it against the directory that the process is in, and so does this
+    return os.path.normpath(Path(shown).expanduser().absolute())
 
 
 def _first(credentials: object, names: tuple[str, ...]) -> Any:

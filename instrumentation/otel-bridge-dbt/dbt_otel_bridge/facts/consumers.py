@@ -4,7 +4,7 @@ from typing import Any
 
 from .inputs import is_physical, lookup
 from .scope import Scope
-from .values import compact, part, plain, public, text
+from .values import compact, labels, part, plain, public, text
 
 _KINDS = ("exposures", "metrics", "semantic_models", "saved_queries")
 
@@ -54,7 +54,7 @@ def _shown(consumer: Any) -> dict[str, Any]:
             "owner": compact({"name": text(part(owner, "name")), "email": plain(part(owner, "email"))}),
             "maturity": text(part(consumer, "maturity")),
             "description": text(part(consumer, "description")),
-            "tags": sorted(set(part(consumer, "tags") or ())),
+            "tags": labels(consumer),
             "meta": plain(part(consumer, "meta")),
         }
     )

@@ -19,9 +19,10 @@ def flag(args: object, name: str) -> Any:
     return part(args, name.lower()) if value is None else value
 
 
-def flags(args: object) -> dict[str, Any]:
-    """Those that are set."""
+def flags(args: object, config: object = None) -> dict[str, Any]:
+    """Those that are set; the number of threads is the profile's where no flag gives it."""
     values = {name: _shown(flag(args, name)) for name in _FLAGS}
+    values["threads"] = values["threads"] or part(config, "threads")
     return compact({name: value for name, value in values.items() if value is not False})
 
 
@@ -46,7 +47,7 @@ def retry_of(task: object) -> str | None:
 
 
 def _owners() -> Iterator[object]:
-    frame = sys._getframe(1)  # noqa: SLF001  the documented way to the callers
+    frame = sys._getframe(1)
     for _ in range(60):
         if frame.f_code.co_name == "run":
             yield frame.f_locals.get("self")
@@ -56,4 +57,5 @@ def _owners() -> Iterator[object]:
 
 
 def _shown(value: Any) -> Any:
-    return plain(value) if isinstance(value, bool | int | float | str) else text(value)
+    shown = plain(value)
+    return shown if isinstance(shown, bool | int | float | str) else text(value)

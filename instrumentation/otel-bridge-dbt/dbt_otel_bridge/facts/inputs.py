@@ -10,11 +10,11 @@ from .scope import Scope
 from .values import part, text
 
 _RELATIONAL = frozenset({"model", "seed", "snapshot", "source"})
-_CLONED = frozenset({"model", "seed", "snapshot"})
+_KINDS = ("nodes", "sources", "metrics", "semantic_models", "saved_queries", "exposures", "unit_tests")
 
 
-def inputs(scope: Scope, node: Any, command: str | None) -> list[dict[str, Any]]:
-    """Relation maps of all that the node reads; of a seed its file."""
+def inputs(scope: Scope, node: Any, command: str | None, code: str | None) -> list[dict[str, Any]]:
+    """Relation maps of all that the node reads, by its compiled code if there is any; of a seed its file."""
     kind = text(part(node, "resource_type"))
     if command == "clone":
         return [deferred_relation(scope, node)] if part(node, "defer_relation") else []
@@ -24,7 +24,6 @@ def inputs(scope: Scope, node: Any, command: str | None) -> list[dict[str, Any]]
         return [node_relation(scope, node)]
     if kind == "unit_test":
         return []
-    code = compiled_code(node)
     return [found for parent in physical_parents(scope, node) for found in _as_read(scope, parent, code)]
 
 
@@ -82,7 +81,7 @@ def _collect(manifest: Any, node: Any, found: dict[str, Any], seen: set[str | No
 
 def lookup(manifest: Any, key: str) -> Any:
     """Whatever the manifest has under the unique id."""
-    for kind in ("nodes", "sources", "metrics", "semantic_models", "saved_queries", "exposures", "unit_tests"):
+    for kind in _KINDS:
         found = (part(manifest, kind) or {}).get(key)
         if found is not None:
             return found
@@ -100,7 +99,7 @@ def _is_named(relation: str, code: str | None) -> bool:
         return False
     # in a Python model the names stand in JSON
     plain_code = code.replace('\\"', '"')
-    return re.search(rf"(?<![\w.\"`\]]){re.escape(relation)}(?![\w\"`])", plain_code, re.IGNORECASE) is not None
+    return re.search(rf"(?<![\w.\"`\]]){re.escape(relation)}(?![\w\"`])", plain_code) is not None
 
 
 def _would_defer(scope: Scope, parent: Any) -> bool:

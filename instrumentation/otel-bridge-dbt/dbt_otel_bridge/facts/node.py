@@ -7,16 +7,19 @@ from .columns import constraints
 from .inputs import compiled_code, is_physical
 from .relations import node_relation, owner
 from .scope import Scope
-from .values import compact, part, parts, plain, text
+from .values import compact, labels, part, parts, plain, text
 
 _CONFIG = (
-    "materialized", "enabled", "incremental_strategy", "unique_key", "on_schema_change", "on_configuration_change",
-    "full_refresh", "batch_size", "lookback", "begin", "event_time", "concurrent_batches", "strategy",
+    "materialized", "incremental_strategy", "unique_key", "full_refresh", "event_time", "strategy",
     "updated_at", "check_cols", "hard_deletes", "invalidate_hard_deletes", "target_schema", "target_database",
     "snapshot_meta_column_names", "delimiter", "quote_columns", "partition_by", "cluster_by", "location", "format",
     "file_format", "table_format", "catalog_name", "loaded_at_field", "loaded_at_query", "schema", "database",
     "alias", "indexes", "sort", "dist", "transient", "submission_method",
 )  # fmt: skip
+_CONFIG_OF = {
+    "incremental": ("on_schema_change", "batch_size", "lookback", "begin", "concurrent_batches"),
+    "materialized_view": ("on_configuration_change",),
+}
 _ROOT_TABLES = frozenset({"model", "seed", "snapshot"})
 _DIALECTS = {
     "postgres": "postgres", "greenplum": "postgres", "materialize": "materialize", "risingwave": "risingwave",
@@ -33,6 +36,7 @@ _DIALECTS = {
 def described(scope: Scope, node: Any) -> dict[str, Any]:
     """The map of `dbt.node`."""
     contract = part(node, "contract") or part(part(node, "config"), "contract")
+    enforced = part(contract, "enforced") is True
     return compact(
         {
             "package": text(part(node, "package_name")),
@@ -46,18 +50,25 @@ def described(scope: Scope, node: Any) -> dict[str, Any]:
             "group": text(part(node, "group") or part(part(node, "config"), "group")),
             "owner": owner(scope, node),
             "description": text(part(node, "description")),
-            "tags": sorted(set(part(node, "tags") or ())),
+            "tags": labels(node),
             "meta": plain(part(node, "meta") or part(part(node, "config"), "meta")),
-            "contract": parts(contract, ("enforced", "checksum")) if part(contract, "enforced") is True else None,
+            "contract": parts(contract, ("enforced", "checksum")) if enforced else None,
             "constraints": constraints(part(node, "constraints")),
             "original_file_path": text(part(node, "original_file_path")),
             "patch_path": text(part(node, "patch_path")),
             "source": parts(node, ("source_name", "source_description", "loader")) or None,
             "freshness": _criteria(part(node, "freshness")),
-            "config": parts(part(node, "config"), _CONFIG),
+            "config": _config(node),
             "test": check(node),
         }
     )
+
+
+def _config(node: Any) -> dict[str, Any]:
+    """The configuration that bears on lineage; what has a default everywhere, only where it is looked at."""
+    config = part(node, "config")
+    found = parts(config, _CONFIG)
+    return {**found, **parts(config, _CONFIG_OF.get(found.get("materialized", ""), ()))}
 
 
 def identity(node: Any) -> dict[str, Any]:
@@ -72,9 +83,13 @@ def identity(node: Any) -> dict[str, Any]:
             "schema": text(part(node, "schema")),
             "identifier": text(part(node, "identifier") or part(node, "alias")),
             "relative_path": text(part(node, "original_file_path")),
-            "node_checksum": text(part(part(node, "checksum"), "checksum") or part(node, "checksum")),
+            "node_checksum": _checksum(part(node, "checksum")),
         }
     )
+
+
+def _checksum(checksum: Any) -> str | None:
+    return text(checksum if isinstance(checksum, str) else part(checksum, "checksum"))
 
 
 def output(scope: Scope, node: Any) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Relations as facts: the table of a node or source, the CSV file of a seed, with the columns that are known."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from .columns import known_columns
 from .scope import Scope
-from .values import compact, part, plain, public, text
+from .values import compact, labels, part, plain, public, text
 
 _PARTS = ("database", "schema", "identifier")
 
@@ -17,7 +18,7 @@ class _NoQuoting:
 
 
 def relation_of(scope: Scope, node: Any) -> Any:
-    """dbt's own relation of a node, source or deferred relation, as the SQL of others names it."""
+    """The own relation of a node, source or deferred relation, as the SQL of others names it."""
     kind = scope.adapter.Relation
     if text(part(node, "resource_type")) != "source":
         return kind.create_from(scope.config, node)
@@ -69,13 +70,14 @@ def seed_file(scope: Scope, node: Any) -> dict[str, Any]:
 def seed_path(scope: Scope, node: Any) -> str:
     """Where dbt reads the seed from: the project, a package's folder, or where it was parsed."""
     config, original = scope.config, str(part(node, "original_file_path"))
-    package = "."
+    root = Path(part(config, "project_root") or "")
+    package = root
     if part(node, "package_name") != part(config, "project_name"):
-        package = os.path.join(part(config, "packages_install_path") or "", part(node, "package_name") or "")
-    path = os.path.join(part(config, "project_root") or "", package, original)
-    if not os.path.exists(path):
-        path = os.path.join(part(node, "root_path") or part(config, "project_root") or "", original)
-    return os.path.abspath(path)
+        package = root / (part(config, "packages_install_path") or "") / (part(node, "package_name") or "")
+    path = package / original
+    if not path.exists():
+        path = Path(part(node, "root_path") or root) / original
+    return os.path.normpath(path.absolute())
 
 
 def rendered(relation: Any) -> str:
@@ -92,12 +94,13 @@ def _names(relation: Any) -> dict[str, Any]:
 
 
 def _descriptions(scope: Scope, node: Any) -> dict[str, Any]:
+    kind = text(part(node, "resource_type"))
     return {
         "unique_id": text(part(node, "unique_id")),
-        "resource_type": "external" if part(node, "is_external_node") is True else text(part(node, "resource_type")),
+        "resource_type": "external" if part(node, "is_external_node") is True else kind,
         "materialization": text(part(part(node, "config"), "materialized")),
         "description": text(part(node, "description")),
-        "tags": sorted(set(part(node, "tags") or ())),
+        "tags": labels(node),
         "meta": plain(part(node, "meta") or part(part(node, "config"), "meta")),
         "owner": owner(scope, node),
         "access": text(part(node, "access")),
@@ -113,5 +116,6 @@ def owner(scope: Scope, node: Any) -> dict[str, Any]:
     for group in (part(scope.manifest, "groups") or {}).values():
         if part(group, "name") == name:
             found = part(group, "owner")
-            return compact({"name": text(part(found, "name")), "email": plain(part(found, "email")), "group": name})
+            named = {"name": text(part(found, "name")), "email": plain(part(found, "email"))}
+            return compact({**named, "group": name})
     return {"group": name}

@@ -6,16 +6,17 @@ from typing import Any
 from .values import compact, part, parts, plain, text
 
 _FRESHNESS = ("max_loaded_at", "snapshotted_at", "age")
-_PRIVATE = frozenset({"_message", "message"})
+_TIMING = ("name", "started_at", "completed_at")
+FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 _QUERY_IDS = ("query_id", "job_id")
 
 
 def status_of(result: Any) -> str | None:
-    """dbt's status."""
+    """The status that dbt gives it."""
     return text(part(result, "status"))
 
 
-def told(result: Any, runner: Any = None) -> dict[str, Any]:
+def told(result: Any) -> dict[str, Any]:
     """The map of `dbt.result` of a node."""
     return compact(
         {
@@ -25,10 +26,9 @@ def told(result: Any, runner: Any = None) -> dict[str, Any]:
             "thread": text(part(result, "thread_id")),
             "execution_time": part(result, "execution_time"),
             "adapter_response": plain(part(result, "adapter_response")),
-            "timing": [parts(item, ("name", "started_at", "completed_at")) for item in part(result, "timing") or ()],
+            "timing": [parts(item, _TIMING) for item in part(result, "timing") or ()],
             "batches": _batches(part(result, "batch_results")),
             "freshness": freshness(result),
-            "skip_cause": _skip_cause(runner),
         }
     )
 
@@ -77,8 +77,7 @@ def summary(results: Any, error: BaseException | None) -> dict[str, Any]:
 
 
 def _status(counts: Counter[str], error: BaseException | None) -> str:
-    failed = counts.keys() & {"error", "fail", "runtime error", "partial success"}
-    return "error" if error is not None or failed else "success"
+    return "error" if error is not None or counts.keys() & FAILED else "success"
 
 
 def _results(results: Any) -> list[Any]:
@@ -92,11 +91,3 @@ def _batches(results: Any) -> dict[str, Any]:
         return {}
     successful, failed = part(results, "successful") or (), part(results, "failed") or ()
     return compact({"successful": len(successful), "failed": len(failed), "failed_windows": plain(failed)})
-
-
-def _skip_cause(runner: Any) -> dict[str, Any]:
-    if part(runner, "skip") is not True:
-        return {}
-    cause = part(runner, "skip_cause")
-    node = part(cause, "node")
-    return compact({"unique_id": text(part(node, "unique_id")), "status": status_of(cause)})

@@ -25,12 +25,14 @@ class Scope:
 
     @cached_property
     def adapter(self) -> Any:
+        """The adapter that dbt has made for this configuration."""
         from dbt.adapters.factory import get_adapter
 
         return get_adapter(self.config)
 
     @cached_property
     def adapter_type(self) -> str:
+        """`duckdb`, `postgres`, ..."""
         return text(part(part(self.config, "credentials"), "type")) or "unknown"
 
 
@@ -39,7 +41,7 @@ _lock = Lock()
 
 
 def invocation_id() -> str:
-    """dbt's id of the invocation that runs."""
+    """The id of the invocation that runs."""
     from dbt_common.invocation import get_invocation_id
 
     return str(get_invocation_id())

@@ -9,17 +9,17 @@ from typing import Any
 
 from otel_lineage.values import to_json
 
-__all__ = ["compact", "parts", "plain", "public", "text", "to_json"]
+__all__ = ["compact", "labels", "part", "parts", "plain", "public", "text", "to_json"]
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
-_SECRET_PREFIX = "DBT_ENV_SECRET"
+_SECRET_PREFIX = "DBT_ENV_SECRET"  # noqa: S105  how their names begin
 _TEXT_LIMIT = 64 * 1024
 
 
 def text(value: object) -> str | None:
-    """The value as a text without colours and without the values of dbt's secret variables; None for nothing.
+    r"""The value as a text without colours and without the values of dbt's secret variables; None for nothing.
 
-    >>> text("\\x1b[31mred\\x1b[0m"), text(""), text(None)
+    >>> text("\x1b[31mred\x1b[0m"), text(""), text(None)
     ('red', None, None)
     """
     if value is None or value == "":
@@ -60,6 +60,12 @@ def part(source: object, name: str, default: Any = None) -> Any:
         return default
 
 
+def labels(source: object) -> list[str]:
+    """Its tags, in order; dbt takes a single one without a list."""
+    tags = part(source, "tags") or ()
+    return sorted({tags} if isinstance(tags, str) else {str(tag) for tag in tags})
+
+
 def public(location: object) -> str | None:
     """A path or URL without what may be secret in it: user and password, and the query.
 
@@ -82,12 +88,12 @@ def _is_nothing(value: Any) -> bool:
 def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, Enum):
         return value.value
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, str):
-        return str(value)
-    if depth == 0:
-        return None
+    return _nested(value, depth) if depth else None
+
+
+def _nested(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
