@@ -106,12 +106,19 @@ def dbt_reference() -> str:
 
 
 RUN_OR_SPAN = ("openlineage.job.name", "openlineage.run.id")
+NATIVE_DBT = r'IsMatch(instrumentation_scope.name, "^dbt([._-]|$)")'
+"""Spans that dbt-core (from 1.12.1) and dbt v2 make themselves: they carry no attribute of the convention."""
 
 
 def filters() -> dict[str, str]:
     """OTTL conditions of the gateway, by the name in their marker comment. A filter drops what it matches."""
     return {
-        "lineage filter": " and ".join(f'span.attributes["{name}"] == nil' for name in RUN_OR_SPAN),
+        "lineage filter": " and ".join(
+            (
+                *(f'span.attributes["{name}"] == nil' for name in RUN_OR_SPAN),
+                f"not {NATIVE_DBT.replace('instrumentation_', '')}",
+            )
+        ),
         "lineage log filter": " and ".join(
             f"({condition})"
             for condition in (
@@ -121,7 +128,9 @@ def filters() -> dict[str, str]:
             )
         ),
         "tracing filter": 'span.attributes["openlineage.export"] == "lineage"',
-        "lineage sampling": " or ".join(f'attributes["{name}"] != nil' for name in RUN_OR_SPAN),
+        "lineage sampling": " or ".join(
+            (*(f'attributes["{name}"] != nil' for name in RUN_OR_SPAN), NATIVE_DBT)
+        ),
     }
 
 

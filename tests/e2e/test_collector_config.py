@@ -57,6 +57,16 @@ class Line:
         request.resource_spans.add().scope_spans.add().spans.extend(spans)
         post(to or self.gateway, "/v1/traces", request.SerializeToString())
 
+    def send_scoped(self, **spans: str) -> None:
+        """Send spans without lineage attributes: name=scope."""
+        request = ExportTraceServiceRequest()
+        resource = request.resource_spans.add()
+        for name, scope in spans.items():
+            scoped = resource.scope_spans.add()
+            scoped.scope.name = scope
+            scoped.spans.append(span(name))
+        post(self.gateway, "/v1/traces", request.SerializeToString())
+
     def send_logs(self, *event_names: str) -> None:
         """Send log records that have these event names; with `old:` as older SDKs give them."""
         request = ExportLogsServiceRequest()
@@ -104,6 +114,14 @@ def test_lineage_arrives_at_the_bridge_and_nothing_else_does(tmp_path: Path) -> 
         assert names(flow.bridge) == ["copy", "inside", "run"]
         assert flow.bridge.event_names == ["", "", "exception", "openlineage.job", "openlineage.run.start"]
         assert {headers.get("content-encoding") for headers in flow.bridge.headers} == {"gzip"}
+
+
+def test_spans_that_dbt_makes_itself_arrive_at_the_bridge(tmp_path: Path) -> None:
+    with line(tmp_path, {"OTELCOL_SAMPLING_PERCENTAGE": "0"}) as flow:
+        flow.send_scoped(native="dbt.runner", fusion="dbt-fusion", short="dbt", other="dbtest", plain="app")
+        flow.settle(flow.bridge, flow.tracing)
+        assert names(flow.bridge) == ["fusion", "native", "short"]
+        assert names(flow.tracing) == ["fusion", "native", "short"]
 
 
 def test_copies_for_lineage_stay_out_of_the_tracing_backend(tmp_path: Path) -> None:
