@@ -19,6 +19,7 @@ from typing import Any, Self
 import pytest
 
 from otel_bridge.testing import BridgeProcess, Events
+from tests.parts.dbt_versions import WITH_PLUGIN
 
 ROOT = Path(__file__).parents[2]
 PROJECTS = Path(__file__).parent / "projects"
@@ -63,6 +64,11 @@ class Project:
         """A copy of one of `tests/dbt/projects` below a folder."""
         return cls(Path(shutil.copytree(PROJECTS / name, into / name)), **how)
 
+    @classmethod
+    def of_version(cls, environment: Path, name: str, into: Path, **env: str) -> Self:
+        """A copy that another dbt runs (`tests.parts.dbt_versions`), with the plugin of this checkout."""
+        return cls.copy(name, into, python=environment / "bin/python", env=WITH_PLUGIN | env)
+
     def dbt(self, *words: str, bridge: BridgeProcess | None = None, env: Mapping[str, str] = {}) -> Outcome:
         """Run `dbt WORDS` to its end."""
         return finished(self.start(*words, bridge=bridge, env=env))
@@ -71,7 +77,7 @@ class Project:
         self, *words: str, bridge: BridgeProcess | None = None, env: Mapping[str, str] = {}
     ) -> subprocess.Popen[str]:
         """Start `dbt WORDS`, with what makes it send to the bridge, if there is one."""
-        return self._popen([str(self.python.with_name("dbt")), *words], bridge, env)
+        return self._popen([str(self.python), "-P", "-m", "dbt.cli.main", *words], bridge, env)
 
     def program(
         self, script: str, *words: str, bridge: BridgeProcess | None = None, env: Mapping[str, str] = {}

@@ -2,20 +2,35 @@
 
 import os
 from pathlib import Path
-from types import ModuleType
-from typing import Literal
+from typing import Literal, Protocol
 
 import pytest
 
 from tests.parts import PartMissing, collector, jaeger, kafka, marquez, marquez_client
+from tests.parts.dbt_versions import DBT_1_8, DBT_1_12, OPENLINEAGE_DBT
 
-Part = Literal["collector", "jaeger", "kafka", "marquez", "marquez_client"]
-PARTS: dict[Part, ModuleType] = {
+
+class Buildable(Protocol):
+    """What every part has: its version, and the built artefact, made on demand or from the cache."""
+
+    @property
+    def VERSION(self) -> str: ...
+    def build(self) -> Path: ...
+    def installed(self) -> Path: ...
+
+
+Part = Literal[
+    "collector", "jaeger", "kafka", "marquez", "marquez_client", "dbt_1_8", "dbt_1_12", "openlineage_dbt"
+]
+PARTS: dict[Part, Buildable] = {
     "collector": collector,
     "jaeger": jaeger,
     "kafka": kafka,
     "marquez": marquez,
     "marquez_client": marquez_client,
+    "dbt_1_8": DBT_1_8,
+    "dbt_1_12": DBT_1_12,
+    "openlineage_dbt": OPENLINEAGE_DBT,
 }
 
 
