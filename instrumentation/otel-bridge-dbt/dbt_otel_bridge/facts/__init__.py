@@ -80,8 +80,8 @@ def node_end(task: Any, node: Any, manifest: Any, runner: Any, result: Any) -> A
     result_map = told(result) | compact({"skip_cause": skip_cause(scope, node, result, runner)})
     return {
         **_node(task, node, manifest, runner, compiled_code(last)),
-        **code(scope, last, with_sql=_wants_sql()),
-        **outcome(result),
+        **code(scope, last, invocation(task).get(names.COMMAND), with_sql=_wants_sql()),
+        **outcome(scope, node, result),
         names.RESULT: to_json(result_map),
     }
 

@@ -22,12 +22,14 @@ def ask_columns(scope: Scope, node: Any, runner: Any = None) -> None:
     if kind not in _WRITERS or not is_physical(node):
         return
     _ask(scope, node, output=not _is_later_batch(scope, node, runner))
-    if kind != "seed" and text(flag(scope.args, "which")) != "clone":
-        for relation in _read(scope, node):
-            _observe(scope, relation, output=False)
+    for relation in _read(scope, node):
+        _observe(scope, relation, output=False)
 
 
 def _read(scope: Scope, node: Any) -> list[Any]:
+    if text(flag(scope.args, "which")) == "clone":
+        deferred_to = part(node, "defer_relation")
+        return [relation_of(scope, deferred_to)] if deferred_to else []
     code = compiled_code(node)
     relations = []
     for parent in physical_parents(scope, node):

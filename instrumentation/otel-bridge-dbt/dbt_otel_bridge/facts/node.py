@@ -5,7 +5,8 @@ from typing import Any
 from .checks import check
 from .columns import constraints
 from .inputs import compiled_code, is_physical
-from .relations import node_relation, owner
+from .relations import node_relation, owner, relation_of, rendered
+from .results import criteria
 from .scope import Scope
 from .values import compact, labels, part, parts, plain, text
 
@@ -57,7 +58,7 @@ def described(scope: Scope, node: Any) -> dict[str, Any]:
             "original_file_path": text(part(node, "original_file_path")),
             "patch_path": text(part(node, "patch_path")),
             "source": parts(node, ("source_name", "source_description", "loader")) or None,
-            "freshness": _criteria(part(node, "freshness")),
+            "freshness": criteria(part(node, "freshness")),
             "config": _config(node),
             "test": check(node),
         }
@@ -88,6 +89,12 @@ def identity(node: Any) -> dict[str, Any]:
     )
 
 
+def _cloning(scope: Scope, node: Any) -> str | None:
+    """What a clone comes to, in whichever way the warehouse makes it."""
+    deferred = part(node, "defer_relation")
+    return f"select * from {rendered(relation_of(scope, deferred))}" if deferred else None  # noqa: S608
+
+
 def _checksum(checksum: Any) -> str | None:
     return text(checksum if isinstance(checksum, str) else part(checksum, "checksum"))
 
@@ -109,18 +116,14 @@ def stores_failures(node: Any) -> bool:
     return part(node, "should_store_failures") is True
 
 
-def code(scope: Scope, node: Any, *, with_sql: bool) -> dict[str, Any]:
+def code(scope: Scope, node: Any, command: str | None, *, with_sql: bool) -> dict[str, Any]:
     """The compiled SQL with its dialect, or the source of what is not SQL."""
     language = text(part(node, "language")) or "sql"
-    if language != "sql":
+    if language != "sql" and command != "clone":
         source = part(node, "compiled_code") or part(node, "raw_code")
         return compact({"dbt.code": text(part(node, "raw_code") or source)}) if with_sql else {}
-    sql = text(compiled_code(node))
+    sql = _cloning(scope, node) if command == "clone" else text(compiled_code(node))
     if not sql or not with_sql:
         return {}
     dialect = _DIALECTS.get(scope.adapter_type, scope.adapter_type)
     return {"openlineage.sql": sql, "openlineage.sql.dialect": dialect}
-
-
-def _criteria(freshness: Any) -> dict[str, Any]:
-    return parts(freshness, ("warn_after", "error_after", "filter")) if freshness else {}

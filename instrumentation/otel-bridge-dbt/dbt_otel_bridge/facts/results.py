@@ -3,11 +3,14 @@
 from collections import Counter
 from typing import Any
 
+from .scope import Scope
 from .values import compact, part, parts, plain, text
 
 _FRESHNESS = ("max_loaded_at", "snapshotted_at", "age")
 _TIMING = ("name", "started_at", "completed_at")
 FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
+_WRITERS = frozenset({"model", "seed", "snapshot"})
+_ROWLESS = frozenset({"view", "ephemeral", "materialized_view", "dynamic_table"})
 _QUERY_IDS = ("query_id", "job_id")
 
 
@@ -33,33 +36,48 @@ def told(result: Any) -> dict[str, Any]:
     )
 
 
-def outcome(result: Any) -> dict[str, Any]:
+def outcome(scope: Scope, node: Any, result: Any) -> dict[str, Any]:
     """The flat attributes that dbt's own spans have too."""
     response = part(result, "adapter_response") or {}
-    rows = part(response, "rows_affected")
     ids = (text(part(response, name)) for name in _QUERY_IDS)
     return compact(
         {
             "node_outcome": status_of(result),
-            # adapters say -1 where the warehouse does not tell
-            "rows_affected": rows if isinstance(rows, int) and rows >= 0 else None,
+            "rows_affected": _rows_written(scope, node, response),
             "query_id": next((found for found in ids if found), None),
         }
     )
+
+
+def _rows_written(scope: Scope, node: Any, response: Any) -> int | None:
+    """Rows that the node wrote: not those that a test read, and not what stands for "unknown" (-1)."""
+    rows = part(response, "rows_affected")
+    if not isinstance(rows, int) or rows < 0 or text(part(node, "resource_type")) not in _WRITERS:
+        return None
+    if text(part(part(node, "config"), "materialized")) in _ROWLESS:
+        return None
+    # Snowflake counts the one line in which it says that a table was created
+    is_line = scope.adapter_type == "snowflake" and rows == 1 and part(response, "code") == "SUCCESS"
+    return None if is_line else rows
 
 
 def freshness(result: Any) -> dict[str, Any]:
     """What was found out about a source, times in ISO 8601 and the age in seconds."""
     if part(result, "max_loaded_at") is None:
         return {}
-    criteria = part(part(result, "node"), "freshness")
     return compact(
         {
             "status": status_of(result),
             **parts(result, _FRESHNESS),
-            "criteria": parts(criteria, ("warn_after", "error_after", "filter")),
+            "criteria": criteria(part(part(result, "node"), "freshness")),
         }
     )
+
+
+def criteria(freshness: Any) -> dict[str, Any]:
+    """When the age of a source counts: `{warn_after: {count, period}, error_after, filter}`."""
+    found = parts(freshness, ("warn_after", "error_after", "filter"))
+    return {name: value for name, value in found.items() if part(value, "count", 0) is not None}
 
 
 def summary(results: Any, error: BaseException | None) -> dict[str, Any]:
