@@ -1,24 +1,29 @@
-"""`make demo`: a bridge, a pipeline of several processes with one failing step, and the lineage it left.
+"""`make demo`: a bridge, a pipeline of several processes, a dbt project, and the lineage that both left.
 
-Everything stays in `build/demo` of the checkout; each run starts afresh.
+One step of the pipeline fails, and one test of the project. Everything stays in `build/demo` of the checkout; each run
+starts afresh. dbt has an environment of its own, `.venv-dbt`; `OTEL_BRIDGE_DBT_PYTHON` names another one's Python.
 """
 
+import os
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from tree import print_tree
+
 from otel_bridge.testing import BridgeProcess, Events
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "build/demo"
 STEPS = ROOT / "examples/pipeline"
-MARKS = {"COMPLETE": "ok", "FAIL": "FAILED", "ABORT": "aborted", "START": "running"}
+DBT = Path(os.environ.get("OTEL_BRIDGE_DBT_PYTHON") or ROOT / ".venv-dbt/bin/python").with_name("dbt")
+RESOURCE = "deployment.environment.name=demo,service.namespace=sales"
 
 
 def main() -> int:
-    """Run it; 0 if the lineage of every step arrived."""
+    """Run both; 0 if the lineage of every step arrived."""
     sys.stdout.reconfigure(line_buffering=True)
     shutil.rmtree(WORK, ignore_errors=True)
     began = time.monotonic()
@@ -26,13 +31,17 @@ def main() -> int:
         print(
             f"The bridge listens on {bridge.http_url} (OTLP/HTTP) and {bridge.api_url} (health, metrics).\n"
         )
-        print(
-            "Running examples/pipeline/nightly.py: three steps, each a process of its own; the last one fails.\n"
-        )
-        run_pipeline(bridge)
-        events = bridge.wait_for_events(8)
+        env = bridge.program_env() | {"OTEL_SERVICE_NAME": "shop", "OTEL_RESOURCE_ATTRIBUTES": RESOURCE}
+        print("Running examples/pipeline/nightly.py: three processes, the last one fails.\n")
+        run_pipeline(env)
+        pipeline = bridge.wait_for_events(8)
+        print_tree(pipeline)
+        print("\nRunning `dbt build` in examples/dbt, on DuckDB: one of its tests fails.\n")
+        run_dbt(env)
+        bridge.wait(lambda: ended(bridge), "has the end of every dbt run")
+        events = bridge.events()
+        print_tree(Events(events.all[len(pipeline) :]))
         health = bridge.health()
-    print_tree(events)
     seconds = time.monotonic() - began
     print(
         f"\n{health['received']['total']} spans and log events received, {len(events)} events delivered in {seconds:.0f} s."
@@ -41,45 +50,25 @@ def main() -> int:
     return 0
 
 
-def run_pipeline(bridge: BridgeProcess) -> None:
+def run_pipeline(env: dict[str, str]) -> None:
     """The pipeline as a user would start it: the OpenTelemetry variables, and nothing else."""
-    env = bridge.program_env() | {
-        "OTEL_SERVICE_NAME": "shop",
-        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=demo,service.namespace=sales",
-    }
     subprocess.run([sys.executable, str(STEPS / "nightly.py"), str(WORK / "shop")], env=env, check=False)
 
 
-def print_tree(events: Events) -> None:
-    """Runs below their parents, each with its state, datasets, row counts and trace."""
-    last = {e["run"]["runId"]: e for e in events if "run" in e}
-    children: dict[str, list[str]] = {}
-    for run_id, event in last.items():
-        parent = event["run"]["facets"].get("parent", {}).get("run", {}).get("runId", "")
-        children.setdefault(parent if parent in last else "", []).append(run_id)
-    _branch(last, children, "", "")
+def run_dbt(env: dict[str, str]) -> None:
+    """dbt as a user would start it: the same variables."""
+    shutil.copytree(ROOT / "examples/dbt", WORK / "dbt")
+    words = [str(DBT), "--quiet", "--no-use-colors", "build"]
+    subprocess.run(words, cwd=WORK / "dbt", env=env | {"DO_NOT_TRACK": "1"}, check=False)
+    print()
 
 
-def _branch(last: dict, children: dict, parent: str, indent: str) -> None:
-    for run_id in children.get(parent, []):
-        event = last[run_id]
-        trace = event["run"]["facets"]["otel_trace"]["traceId"]
-        print(f"{indent}{event['job']['name']}  [{MARKS[event['eventType']]}]  trace {trace}")
-        for arrow, side in (("<-", "inputs"), ("->", "outputs")):
-            for dataset in event[side]:
-                print(f"{indent}   {arrow} {dataset['name']}{_rows(dataset)}")
-        error = event["run"]["facets"].get("errorMessage")
-        if error:
-            print(f"{indent}   !! {error['message']}")
-        _branch(last, children, run_id, indent + "    ")
-
-
-def _rows(dataset: dict) -> str:
-    both = dataset.get("inputFacets", {}) | dataset.get("outputFacets", {})
-    for key in ("outputStatistics", "inputStatistics"):
-        if "rowCount" in both.get(key, {}):
-            return f"  ({both[key]['rowCount']} rows)"
-    return ""
+def ended(bridge: BridgeProcess) -> bool:
+    """Whether dbt's run has ended and nothing is on its way any more."""
+    states = [e["eventType"] for e in bridge.events().of("dbt-build-shop")]
+    health = bridge.health()
+    waiting = [health["conversion"]["waiting"], *(each["waiting"] for each in health["destinations"])]
+    return states[-1:] not in ([], ["START"]) and not any(waiting)
 
 
 NEXT = """
