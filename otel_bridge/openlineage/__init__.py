@@ -39,9 +39,9 @@ def facet_schemas(settings: Settings) -> dict[str, dict[str, Any]]:
     """
     from otel_bridge.openlineage.custom import compile_facets
     from otel_bridge.openlineage.documents import VERSION
-    from otel_bridge.openlineage.facets import run_otel_trace
+    from otel_bridge.openlineage.facets import OWN
 
     base_url = settings.api.base_url
-    ours = {"OtelTraceRunFacet": run_otel_trace.schema(f"{base_url}/facets/{VERSION}/OtelTraceRunFacet.json")}
+    ours = {name: schema(f"{base_url}/facets/{VERSION}/{name}.json") for name, schema in OWN.items()}
     custom = {c.name: c.document for c in compile_facets(settings.facets, base_url) if c.document is not None}
     return ours | custom

@@ -17,7 +17,7 @@ import msgspec
 from otel_bridge.model import BridgeError
 from otel_bridge.openlineage.core import BASE_FACETS, CORE, SLOT_NAMES, SPEC
 from otel_bridge.openlineage.documents import complaints
-from otel_bridge.openlineage.facets import run_otel_trace
+from otel_bridge.openlineage.facets import OWN
 from otel_bridge.settings import Slot
 
 Json = dict[str, Any]
@@ -68,7 +68,7 @@ class Validator:
 
     @classmethod
     def official(cls, extra: Iterable[Json] = (), known_only: bool = False) -> Self:
-        """With the official schemas, the bridge's own `otel_trace`, and `extra` documents.
+        """With the official schemas, the bridge's own facets, and `extra` documents.
 
         Raises:
             SpecMissing: if the schemas can't be found.
@@ -77,11 +77,11 @@ class Validator:
         if not (folder / "OpenLineage.json").is_file():
             raise SpecMissing(f"no OpenLineage schemas in {folder}; set {VARIABLE} to a folder that has them")
         core = _read(folder / "OpenLineage.json")
-        ours = run_otel_trace.schema("urn:otel-bridge:OtelTraceRunFacet")
+        ours = [schema(f"urn:otel-bridge:{name}") for name, schema in OWN.items()]
         found = [
             _read(path) for part in ("facets", "registry") for path in sorted((folder / part).glob("*.json"))
         ]
-        return cls(core, [*found, ours, *extra], known_only)
+        return cls(core, [*found, *ours, *extra], known_only)
 
     def check(self, event: bytes | str | Json) -> None:
         """Raise NotOpenLineage with every problem, if there are any."""

@@ -10,6 +10,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from otel_bridge.openlineage import EventBuilder, check_custom_facets, facet_schemas
+from otel_bridge.openlineage.facets import OWN
 from otel_bridge.openlineage.validate import Validator
 from otel_bridge.settings import CustomFacet, Settings
 from tests.openlineage.conftest import Build
@@ -39,7 +40,8 @@ def checked(settings: Settings, openlineage_spec) -> Any:
 
     def checked(event: dict[str, Any], *facets: CustomFacet) -> None:
         served = facet_schemas(with_facets(settings, *facets))
-        served.pop("OtelTraceRunFacet")
+        for name in OWN:
+            served.pop(name)
         Validator.official(served.values(), known_only=True).check(event)
 
     return checked
@@ -213,7 +215,7 @@ def test_a_class(build: Build, settings: Settings, openlineage_spec) -> None:
         "usd": 1.25,
     }
     assert event["inputs"][0]["inputFacets"]["acme_level"]["level"] == "gold"
-    assert set(facet_schemas(configured)) == {"OtelTraceRunFacet"}
+    assert set(facet_schemas(configured)) == set(OWN)
 
 
 @pytest.mark.parametrize("usd", [-1, "much", {}], ids=str)

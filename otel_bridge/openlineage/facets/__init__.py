@@ -8,6 +8,7 @@ A module has
   `build(values)`, which raises `LeftOut` for values that it can't be built from. Empty for facets that are
   passed on but have no short form;
 - `EXAMPLE`: values for the documents and the tests; without short form, the facet itself;
+- for a facet that is not OpenLineage's: `schema(url)`, the JSON Schema that the bridge publishes;
 - optionally `ALWAYS`: built for every run, without any value too; `adapt(given)`: a last word on given
   facets, such as masking; `merge(given, built)`: for lists that short forms add to.
 
@@ -70,6 +71,10 @@ def _found() -> tuple[ModuleType, ...]:
 
 MODULES: Final = _found()
 FACETS: Final = tuple(Facet.of(module) for module in MODULES)
+OWN: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
+    module.SCHEMA_URL.rpartition("/")[2]: module.schema for module in MODULES if hasattr(module, "schema")
+}
+"""Name of each facet that is the bridge's own -> its JSON Schema, given the URL where that is."""
 
 
 def _claims(position: Position) -> dict[str, Facet]:
