@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from otel_bridge.extract.data_sources import Connection
+
 
 class Kind(StrEnum):
     """What a run is."""
@@ -22,31 +24,6 @@ class Kind(StrEnum):
 
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
     """A part of what is known."""
-
-
-class Attached(Fact, frozen=True):
-    """A further database of a DuckDB connection; `path` is absolute, or the URI of a catalog."""
-
-    alias: str = ""
-    path: str = ""
-    type: str = ""
-
-
-class Connection(Fact, frozen=True):
-    """The warehouse, without anything secret. `type` is the adapter's name, `version` the adapter's version."""
-
-    type: str = ""
-    version: str = ""
-    host: str = ""
-    port: int | None = None
-    account: str = ""
-    region: str = ""
-    project: str = ""
-    database: str = ""
-    schema: str = ""
-    path: str = ""
-    method: str = ""
-    attached: tuple[Attached, ...] = ()
 
 
 class Invocation(Fact, frozen=True):
@@ -72,17 +49,19 @@ class Owner(Fact, frozen=True):
 
 
 class Column(Fact, frozen=True):
-    """A column of a relation. `type` as the warehouse or the project writes it."""
+    """A column of a relation. `type` as the warehouse or the project writes it; `generated`: dbt adds it itself."""
 
     name: str = ""
     type: str = ""
     description: str = ""
     tags: tuple[str, ...] = ()
+    meta: dict[str, Any] = {}
     constraints: tuple[Any, ...] = ()
+    generated: bool = False
 
 
 class Quoted(Fact, frozen=True):
-    """Which parts of a name dbt writes in quotes."""
+    """Which parts of a name dbt writes in quotes; where that is not known, a relation has none."""
 
     database: bool = False
     schema: bool = False
@@ -101,7 +80,7 @@ class Relation(Fact, frozen=True):
     database: str = ""
     schema: str = ""
     identifier: str = ""
-    quoted: Quoted = Quoted()
+    quoted: Quoted | None = None
     path: str = ""
     materialization: str = ""
     columns: tuple[Column, ...] = ()
@@ -113,15 +92,17 @@ class Relation(Fact, frozen=True):
     owner: Owner = Owner()
     access: str = ""
     deferred: bool = False
+    loader: str = ""
     row_count: int | None = None
     bytes: int | None = None
 
 
 class Consumer(Fact, frozen=True):
-    """An exposure, metric, saved query or semantic model that depends on a node."""
+    """What depends on a node; `type`: exposure, metric, saved_query or semantic_model; `kind`: of an exposure."""
 
     unique_id: str = ""
     type: str = ""
+    kind: str = ""
     name: str = ""
     label: str = ""
     url: str = ""
@@ -131,9 +112,11 @@ class Consumer(Fact, frozen=True):
 
 
 class Test(Fact, frozen=True):
-    """What a data test asserts. `name` is the generic test's (`not_null`), "" of a singular one."""
+    """What a test asserts. `kind`: generic, singular or unit; `name`: `not_null`, or the node's own; `model`: of a unit test."""
 
+    kind: str = ""
     name: str = ""
+    model: str = ""
     namespace: str = ""
     column: str = ""
     kwargs: dict[str, Any] = {}
@@ -142,6 +125,15 @@ class Test(Fact, frozen=True):
     error_if: str = ""
     warn_if: str = ""
     limit: int | None = None
+    where: str = ""
+    store_failures: bool | None = None
+
+
+class SkipCause(Fact, frozen=True):
+    """The node because of which dbt skipped another, and how that one ended."""
+
+    unique_id: str = ""
+    status: str = ""
 
 
 class Node(Fact, frozen=True):
@@ -174,6 +166,7 @@ class Node(Fact, frozen=True):
     tags: tuple[str, ...] = ()
     meta: dict[str, Any] = {}
     contract: bool = False
+    constraints: tuple[Any, ...] = ()
     config: dict[str, Any] = {}
     test: Test | None = None
     inputs: tuple[Relation, ...] = ()
@@ -198,6 +191,7 @@ class BatchCounts(Fact, frozen=True):
 
     successful: int = 0
     failed: int = 0
+    failed_windows: tuple[Any, ...] = ()
 
 
 class Freshness(Fact, frozen=True):
@@ -213,8 +207,7 @@ class Freshness(Fact, frozen=True):
 class Result(Fact, frozen=True):
     """How a run ended. `status` is one of dbt-core's words: v2's are translated by its reader.
 
-    `counts` (results by status), `elapsed` and `exception` are an invocation's. `skip_cause` is the unique id of the
-    node that made dbt skip this one.
+    `counts` (results by status), `elapsed` and `exception` are an invocation's.
     """
 
     status: str = ""
@@ -226,7 +219,7 @@ class Result(Fact, frozen=True):
     timing: tuple[Timing, ...] = ()
     batches: BatchCounts | None = None
     freshness: Freshness | None = None
-    skip_cause: str = ""
+    skip_cause: SkipCause = SkipCause()
     rows_affected: int | None = None
     query_id: str = ""
     counts: dict[str, int] = {}
