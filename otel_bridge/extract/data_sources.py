@@ -287,7 +287,7 @@ def _spark(connection: Connection) -> str | None:
 
 
 def _duckdb(connection: Connection) -> str | None:
-    return _duckdb_at(connection.path or ":memory:")
+    return _duckdb_at(connection.path) if connection.path else None
 
 
 def _duckdb_at(path: str) -> str:
