@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 
 from otel_bridge.openlineage.core import BASE_FACETS, SPEC
+from otel_bridge.openlineage.shapes import Shape
 from otel_bridge.settings import Slot
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,6 +37,31 @@ def facet_document(url: str, key: str, name: str, slot: Slot, facet: Mapping[str
         "type": "object",
         "properties": {key: {"$ref": f"#/$defs/{name}"}},
     }
+
+
+def fields_of(shape: type[Shape], description: str) -> dict[str, Any]:
+    """What a shape says about a facet's own fields, as JSON Schema: types, and descriptions from their metadata."""
+    found = msgspec.json.schema(shape)
+    definitions = found["$defs"]
+    inlined: dict[str, Any] = _inlined(definitions[shape.__name__], definitions)
+    inlined["properties"].pop("_deleted", None)
+    return {**inlined, "description": description}
+
+
+def _inlined(value: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema with its parts in place of references to them, without what only Python needs."""
+    if isinstance(value, list):
+        return [_inlined(item, definitions) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if (reference := value.get("$ref")) is not None:
+        return _inlined(definitions[reference.rpartition("/")[2]], definitions)
+    kept = {
+        k: v
+        for k, v in value.items()
+        if k != "title" and not (k in ("required", "default") and v in ([], None))
+    }
+    return {k: _inlined(v, definitions) for k, v in kept.items()}
 
 
 def checker(document: Mapping[str, Any]) -> jsonschema_rs.Validator:
