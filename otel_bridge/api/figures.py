@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from otel_bridge.deliver import DestinationState
-from otel_bridge.journal import DestinationSums, Sums, sums
+from otel_bridge.journal import ColumnSums, DestinationSums, Sums, sums
 from otel_bridge.kafka import SourceState
 from otel_bridge.telemetry.metrics import Points
 
@@ -114,6 +114,7 @@ class Figures(msgspec.Struct, frozen=True):
             "events": sums.events,
             "omissions": sums.omissions,
             "assembly": sums.assembly,
+            "column_lineage": msgspec.to_builtins(sums.column_lineage),
             "journal_bytes": {"spans": sums.accepted_bytes, "events": sums.events_bytes},
             "destinations": msgspec.to_builtins(self.destinations),
         }
@@ -122,6 +123,7 @@ class Figures(msgspec.Struct, frozen=True):
         """As metrics."""
         return {
             **_of_service(self.sums, accepting),
+            **_of_columns(self.sums.column_lineage),
             **_of_sources(sources),
             **_of_destinations(self.destinations),
         }
@@ -177,6 +179,20 @@ def _of_service(sums: Sums, accepting: bool) -> Points:
             (sums.events_bytes, {"part": "events"}),
         ],
         "otel_bridge.accepting": [(int(accepting), {})],
+    }
+
+
+def _of_columns(sums: ColumnSums) -> Points:
+    """Nothing as long as no statement was analysed."""
+    if not (sums.columns or sums.statements):
+        return {}
+    return {
+        "otel_bridge.column_lineage.runs": [(sums.runs, {})],
+        "otel_bridge.column_lineage.columns": [(sums.columns, {})],
+        "otel_bridge.column_lineage.resolved": [(sums.resolved, {})],
+        "otel_bridge.column_lineage.unresolved": _by(sums.gaps, "reason"),
+        "otel_bridge.column_lineage.statements": _by(sums.statements, "outcome"),
+        "otel_bridge.column_lineage.cpu": [(sums.cpu_s, {})],
     }
 
 

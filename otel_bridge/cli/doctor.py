@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import click
 
 from otel_bridge.cli.options import configured, data_dir
-from otel_bridge.journal import EventReader, Sums, counted_as, known_sources, sums
+from otel_bridge.journal import ColumnSums, EventReader, Sums, counted_as, known_sources, sums
 from otel_bridge.openlineage.foreign import INVALID_EVENT
 from otel_bridge.settings import Settings
 
@@ -30,6 +30,8 @@ def command(settings: Settings) -> None:
     ]
     for finding in findings:
         click.echo(f"- {finding}")
+    if figures.column_lineage.columns:
+        click.echo(_column_lineage(figures.column_lineage))
     if findings:
         raise SystemExit(1)
     click.echo(
@@ -109,6 +111,23 @@ def _parents(figures: Sums, settings: Settings) -> list[str]:
         "events; a longer wait delays such runs (docs/adr/0003-late-parents.md)."
     )
     return [said]
+
+
+def _column_lineage(figures: ColumnSums) -> str:
+    """No finding: what a statement does not tell can't be helped."""
+    said = (
+        f"Column lineage from SQL: {figures.resolved:,} of {figures.columns:,} columns of {figures.runs:,} runs "
+        "are resolved"
+    )
+    gaps = sorted(((count, reason) for reason, count in figures.gaps.items()), reverse=True)
+    if not gaps:
+        return f"{said}."
+    reasons = "; ".join(f"{count:,} because {reason}" for count, reason in gaps[:SHOWN])
+    rest = sum(count for count, _ in gaps[SHOWN:])
+    return (
+        f"{said}; {figures.columns - figures.resolved:,} are not: {reasons}{f'; {rest:,} for other reasons' if rest else ''}. "
+        "The facet otel_lineage_coverage of a run names its columns (docs/column-lineage.md)."
+    )
 
 
 def _destinations(figures: Sums, settings: Settings) -> list[str]:

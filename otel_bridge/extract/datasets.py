@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from otel_bridge import convention
 from otel_bridge.extract.values import (
     Attributes,
+    flag,
     integer,
     kind_of,
     listing,
@@ -25,6 +26,7 @@ from otel_bridge.model import Dataset, LeftOut, Value
 
 READERS: dict[str, Callable[[Value], Value]] = {
     "schema": listing,
+    "schema_partial": flag,
     "columns": mapping,
     "version": text,
     "row_count": integer,

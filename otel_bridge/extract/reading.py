@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from otel_bridge import convention
 from otel_bridge.extract.datasets import read_datasets, read_facets
 from otel_bridge.extract.source_code import source_code
+from otel_bridge.extract.sql_context import sql_context
 from otel_bridge.extract.values import Attributes, listing, mapping, run_id, tags, text
 from otel_bridge.extract.wanted import Wanted, picked
 from otel_bridge.model import (
@@ -123,6 +124,8 @@ class Reading:
         if "source_code" not in values:
             located = source_code(self._item.attributes, self._item.resource)
             values |= {"source_code": located} if located else {}
+        if "sql" in values and (connection := sql_context(self._item.attributes)):
+            values["sql_context"] = connection
         return values | picked(self._wanted.job, self._item.attributes, self._item.resource)
 
     def _run_values(self) -> dict[str, Value]:

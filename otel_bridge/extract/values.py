@@ -92,6 +92,15 @@ def number(value: Value) -> int | float:
     return found
 
 
+def flag(value: Value) -> bool:
+    """A boolean, also as text."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+        return value.strip().lower() == "true"
+    raise LeftOut(f"expected true or false, got {kind_of(value)}")
+
+
 def interval(value: Value) -> float:
     """Seconds between two signs of life: positive, at most a year."""
     seconds = float(number(value))

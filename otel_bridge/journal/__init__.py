@@ -34,7 +34,7 @@ from otel_bridge.journal.group_commit import Bounds, GroupCommit, Statistics
 from otel_bridge.journal.lock import Lock, hold
 from otel_bridge.journal.poison import PoisonReader, known_sources
 from otel_bridge.journal.records import SqliteRecords
-from otel_bridge.journal.sums import DestinationSums, Sums, sums
+from otel_bridge.journal.sums import ColumnSums, DestinationSums, Sums, sums
 
 __all__ = [
     "AcceptedLog",
@@ -42,6 +42,7 @@ __all__ = [
     "AcceptedRow",
     "Batch",
     "Bounds",
+    "ColumnSums",
     "DeadLetter",
     "DeliveryLog",
     "DeliveryReader",

@@ -23,6 +23,7 @@ PRUNE_STEPS = 100
 PRUNE_BYTES = 8 * 1024**2
 PRESSURE = 0.9
 REASONS = 200
+TEXTS = ("omission:", "columns:gap:")
 NO_EVENT = 0
 UNUSABLE_KEPT = 1000
 READ_BYTES = 16 * 1024**2
@@ -49,7 +50,7 @@ class Batch(msgspec.Struct, frozen=True):
 
     `cursor` is the last accepted row looked at; `converted` counts the rows after the previous cursor that
     did not fail. `again` names the earlier rows that were converted again, failed or not. `counts` adds to
-    further counters, called `assembly:<what the assembler found>`.
+    further counters, called `assembly:<what the assembler found>` or `columns:<what came of column lineage>`.
     """
 
     events: Sequence[Event] = ()
@@ -238,13 +239,14 @@ class EventLog:
         return {row[0] for row in found if row}
 
     def _bounded(self, changes: Counter[str]) -> Counter[str]:
-        """Texts of omissions come from data: so many different ones are told apart, the rest is `other`."""
-        known = sum(name.startswith("omission:") for name in self._names)
+        """Texts of reasons come from data: so many different ones are told apart, the rest is `other`."""
+        known = Counter(_of_texts(name) for name in self._names)
         bounded: Counter[str] = Counter()
         for name, value in changes.items():
-            new = name.startswith("omission:") and name not in self._names and name not in bounded
-            known += new
-            bounded["omission:other" if new and known > REASONS else name] += value
+            kind = _of_texts(name)
+            new = bool(kind) and name not in self._names and name not in bounded
+            known[kind] += new
+            bounded[f"{kind}other" if new and known[kind] > REASONS else name] += value
         return bounded
 
     def _done(self, batch: Batch, changes: Counter[str]) -> None:
@@ -431,6 +433,11 @@ def counted_as(reason: str) -> str:
     'must be BATCH or STREAMING, not ...'
     """
     return _QUOTED.sub("...", _DETAIL.split(reason, maxsplit=1)[0])
+
+
+def _of_texts(name: str) -> str:
+    """What begins the name of a counter that goes on with a text, "" for any other."""
+    return next((start for start in TEXTS if name.startswith(start)), "")
 
 
 def _any(batch: Batch) -> bool:

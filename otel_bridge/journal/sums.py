@@ -6,6 +6,7 @@ events since a destination began = delivered + skipped + waiting + dead + missed
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,20 @@ class DestinationSums(msgspec.Struct, frozen=True):
     shed: dict[str, int] = {}
 
 
+class ColumnSums(msgspec.Struct, frozen=True):
+    """Column lineage from SQL: runs with outputs, their columns, how many are resolved, and why the others are not.
+
+    `statements` is by how they were answered; `cpu_s` is the processor time of the process that analyses them.
+    """
+
+    runs: int = 0
+    columns: int = 0
+    resolved: int = 0
+    gaps: dict[str, int] = {}
+    statements: dict[str, int] = {}
+    cpu_s: float = 0.0
+
+
 class Sums(msgspec.Struct, frozen=True):
     """Spans and log records up to `waiting_age_s`, then events. Counted since the directory was created.
 
@@ -56,6 +71,7 @@ class Sums(msgspec.Struct, frozen=True):
     events_bytes: int
     omissions: dict[str, int]
     assembly: dict[str, int]
+    column_lineage: ColumnSums
     destinations: dict[str, DestinationSums]
 
 
@@ -107,7 +123,19 @@ def _sums(deliveries: DeliveryReader, events: EventReader, accepted: AcceptedRea
         events_bytes=made.get("bytes", 0),
         omissions=labelled(made, "omission"),
         assembly=labelled(made, "assembly"),
+        column_lineage=_columns(labelled(made, "columns")),
         destinations=destinations,
+    )
+
+
+def _columns(counted: Mapping[str, int]) -> ColumnSums:
+    return ColumnSums(
+        runs=counted.get("runs", 0),
+        columns=counted.get("columns", 0),
+        resolved=counted.get("resolved", 0),
+        gaps=labelled(counted, "gap"),
+        statements=labelled(counted, "statement"),
+        cpu_s=counted.get("cpu_us", 0) / 1e6,
     )
 
 

@@ -24,6 +24,9 @@ from otel_bridge.openlineage.fragments import Fragments
 from otel_bridge.openlineage.shapes import Shape
 from otel_bridge.settings import Slot
 
+OF_NO_FACET = frozenset({"schema_partial"})
+"""Keys of a dataset map that say how others are to be read."""
+
 _SCHEMA = BY_KEY["dataset", dataset_schema.KEY]
 _COLUMN_LINEAGE = BY_KEY["dataset", dataset_column_lineage.KEY]
 
@@ -134,7 +137,7 @@ class Entity:
         for name in values:
             facet = claims.get(name)
             if facet is None:
-                if name in convention.DATASET_KEYS:
+                if name in convention.DATASET_KEYS and name not in OF_NO_FACET:
                     self._omissions.append(
                         Omission(f"{path}.{name}", f"has no place on {NAMES[self._position]}")
                     )

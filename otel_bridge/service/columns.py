@@ -250,16 +250,14 @@ class ColumnStage:
                 self._count(coverage)
             return said
         answer = self._analyst.analyse(asked.statement)
-        self.counts[f"statement:{answer.told}"] += 1
-        self.counts["cpu_us"] += answer.cpu_ns // 1000
+        self.counts.update({f"statement:{answer.told}": 1, "cpu_us": answer.cpu_ns // 1000})
         said, coverage = answered(said, asked, answer.analysis)
         self._count(coverage)
         return said
 
     def _count(self, coverage: Coverage) -> None:
-        self.counts["runs"] += 1 if coverage.columns else 0
-        self.counts["columns"] += coverage.columns
-        self.counts["resolved"] += coverage.resolved
+        runs = 1 if coverage.columns else 0
+        self.counts.update({"runs": runs, "columns": coverage.columns, "resolved": coverage.resolved})
         for gap in coverage.gaps:
             self.counts[f"gap:{counted_as(gap.reason)}"] += gap.columns
 

@@ -30,6 +30,7 @@ from otel_bridge.openlineage.foreign_facets import unlike_their_schema
 from otel_bridge.openlineage.foreign_runs import ForeignRuns, MemoryForeignRuns, RunOrder
 from otel_bridge.openlineage.secrets import mask_text
 from otel_bridge.receive.decode import log_event, span
+from otel_bridge.service.columns import ColumnStage
 from otel_bridge.settings import Settings
 
 
@@ -41,13 +42,21 @@ class Conversion:
     """extract, assemble and build, over a table of run records and one of runs of other producers.
 
     `now_ns` is the clock that waiting children and lost runs are measured with; event times are the spans' own.
+    Without `columns` no column lineage is read from SQL.
     """
 
-    def __init__(self, settings: Settings, records: Records, foreign_runs: ForeignRuns | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        records: Records,
+        foreign_runs: ForeignRuns | None = None,
+        columns: ColumnStage | None = None,
+    ) -> None:
         self._names = Namespaces(settings.namespace)
         self._wanted = Wanted.of(settings.facets)
         self._order = RunOrder(foreign_runs or MemoryForeignRuns(), records)
         self._assembler = Assembler(records, settings.runs, self._order.started)
+        self._columns = columns
         self._builder = EventBuilder(settings)
         self._unusable: list[Omission] = []
 
@@ -55,6 +64,11 @@ class Conversion:
     def counts(self) -> Counter[str]:
         """What was left out, seen twice or late, by reason, since the start."""
         return self._assembler.counts + self._order.counts
+
+    @property
+    def column_counts(self) -> Counter[str]:
+        """What came of column lineage from SQL, since the start."""
+        return self._columns.counts if self._columns else Counter()
 
     def feed(self, kind: Kind, payload: bytes, now_ns: int) -> list[Event]:
         """Events that this row brings about.
@@ -113,6 +127,8 @@ class Conversion:
         """START and terminal event of one span leave out the same values: that is said, and counted, once."""
         said: set[tuple[str, Omission]] = set()
         events = []
+        if self._columns is not None:
+            transitions = map(self._columns.of, transitions)
         for event in map(self._order.own, map(self._builder.build, transitions)):
             news = tuple(o for o in map(_masked, event.omissions) if (event.key, o) not in said)
             said.update((event.key, o) for o in news)

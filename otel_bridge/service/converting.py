@@ -28,6 +28,7 @@ from otel_bridge.journal import (
     delivered_by_all,
 )
 from otel_bridge.model import BridgeError, Event, JournalError, Kind, Unavailable
+from otel_bridge.service.columns import Analyst, ColumnStage
 from otel_bridge.service.conversion import Conversion, ConversionFailed
 from otel_bridge.service.jumps import Jumps, mend_waits, move_waits
 from otel_bridge.settings import Settings
@@ -54,7 +55,9 @@ class Converter:
         self._records = SqliteRecords(self._log)
         self._foreign_runs = SqliteForeignRuns(self._log)
         self._tables = Together([self._records, self._foreign_runs])
-        self._conversion = Conversion(settings, self._records, self._foreign_runs)
+        self._analyst = Analyst(settings.column_lineage) if settings.column_lineage.enabled else None
+        columns = ColumnStage(self._analyst) if self._analyst else None
+        self._conversion = Conversion(settings, self._records, self._foreign_runs, columns)
         self._accepted = AcceptedReader(self._directory)
         self._counted: Counter[str] = Counter()
         self._pruned_s = float("-inf")
@@ -93,7 +96,9 @@ class Converter:
             return True
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files, and end the process that analyses statements."""
+        if self._analyst is not None:
+            self._analyst.close()
         self._accepted.close()
         self._log.close()
 
@@ -182,13 +187,19 @@ class Converter:
         self._records.discard()
         self._foreign_runs.discard()
         self._conversion.take_unusable()
-        self._counted = Counter(self._conversion.counts)
+        self._counted = self._counts()
+
+    def _counts(self) -> Counter[str]:
+        """What the assembler and column lineage counted since the start, as the journal calls it."""
+        counts = Counter({f"assembly:{name}": n for name, n in self._conversion.counts.items()})
+        counts.update({f"columns:{name}": n for name, n in self._conversion.column_counts.items()})
+        return counts
 
     def _news(self) -> dict[str, int]:
-        """What the assembler counted since the last batch."""
-        now = self._conversion.counts
-        news = {f"assembly:{name}": n for name, n in (now - self._counted).items()}
-        self._counted = Counter(now)
+        """What was counted since the last batch."""
+        now = self._counts()
+        news = now - self._counted
+        self._counted = now
         return news
 
     def _prune(self, now_ns: int) -> None:

@@ -7,6 +7,7 @@ from otel_bridge.assemble import MemoryRecords
 from otel_bridge.extract import MARKERS
 from otel_bridge.model import Accepted, Event, Malformed, Omission
 from otel_bridge.receive import Selection, transcode
+from otel_bridge.service.columns import Analyst, ColumnStage
 from otel_bridge.service.conversion import Conversion
 from otel_bridge.settings import Settings
 
@@ -28,15 +29,20 @@ def convert_files(
     Raises:
         Malformed: naming the file and the line that are not OTLP.
     """
-    conversion = Conversion(settings, MemoryRecords())
-    seen: set[bytes] = set()
-    for row in _rows(contents, settings, signal):
-        if row.key not in seen:
-            seen.add(row.key)
-            yield from conversion.feed(row.kind, row.payload, 0)
-            for omission in conversion.take_unusable():
-                on_unusable(omission)
-    yield from conversion.drain()
+    analyst = Analyst(settings.column_lineage) if settings.column_lineage.enabled else None
+    try:
+        conversion = Conversion(settings, MemoryRecords(), columns=ColumnStage(analyst) if analyst else None)
+        seen: set[bytes] = set()
+        for row in _rows(contents, settings, signal):
+            if row.key not in seen:
+                seen.add(row.key)
+                yield from conversion.feed(row.kind, row.payload, 0)
+                for omission in conversion.take_unusable():
+                    on_unusable(omission)
+        yield from conversion.drain()
+    finally:
+        if analyst is not None:
+            analyst.close()
 
 
 def _rows(contents: Iterable[tuple[str, bytes]], settings: Settings, signal: Signal) -> Iterator[Accepted]:

@@ -25,10 +25,13 @@ NO_TARGET: Final = frozenset({"TEST", "UNIT_TEST", "HOOK", "OPERATION", "SOURCE_
 
 NO_TABLES: Final = frozenset({
     "abfs", "abfss", "adl", "alluxio", "amqp", "azure-service-bus", "cos", "dbfs", "elasticsearch", "file", "ftp", "gcs",
-    "gs", "hdfs", "http", "https", "kafka", "kinesis", "maprfs", "mqtt", "nats", "obs", "oss", "pubsub", "pulsar",
+    "gs", "hdfs", "kafka", "kinesis", "maprfs", "mqtt", "nats", "obs", "oss", "pubsub", "pulsar",
     "rabbitmq", "redis", "s3", "s3a", "s3n", "sftp", "sqs", "swift", "wasb", "wasbs",
 })  # fmt: skip
 """Schemes of namespaces whose datasets no statement calls by name."""
+
+CATALOGS: Final = frozenset({"http", "https"})
+"""Schemes of catalogs, whose tables have a schema, and of much else."""
 
 DIALECTS: Final = {
     "arn": "athena",
@@ -38,7 +41,10 @@ DIALECTS: Final = {
     "cockroachdb": "postgres",
     "databricks": "databricks",
     "duckdb": "duckdb",
+    "ducklake": "duckdb",
+    "fabric-warehouse": "tsql",
     "hive": "hive",
+    "motherduck": "duckdb",
     "mssql": "tsql",
     "mysql": "mysql",
     "oracle": "oracle",
@@ -138,7 +144,8 @@ def table_name(dataset: Dataset) -> TableName | None:
         return tuple(name.split("/")[1:])
     if _scheme(namespace) in NO_TABLES or "/" in name:
         return None
-    return _split(name)
+    parts = _split(name)
+    return None if parts and len(parts) < 2 and _scheme(namespace) in CATALOGS else parts
 
 
 def same_ending(one: TableName, other: TableName) -> bool:

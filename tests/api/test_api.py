@@ -89,6 +89,12 @@ SOURCE = SourceState("kafka", "traces", ("spans",), 3, 7, 1, 2, 0, 4, "")
 ACCEPTING = {"accepting": True, "reason": "", "sources": [msgspec.to_builtins(SOURCE)]}
 
 
+COLUMNS = {
+    "columns:runs": 1, "columns:columns": 3, "columns:resolved": 2, "columns:gap:it is ambiguous": 1,
+    "columns:statement:analysed": 1, "columns:cpu_us": 2500,
+}  # fmt: skip
+
+
 def write_journal(directory: Path) -> None:
     """Five items received, two accepted, one converted, the other failed, two events."""
     prepare(directory)
@@ -107,7 +113,7 @@ def write_journal(directory: Path) -> None:
         failures=[Failure(2, "error", "tb")],
         converted=1,
         cursor=2,
-        counts={"assembly:parent_late": 1},
+        counts={"assembly:parent_late": 1, **COLUMNS},
     )
     events.commit(batch, None, time.time_ns())
     events.close()
@@ -206,7 +212,7 @@ def test_metrics_documents_and_output_agree(api: Running) -> None:
 
 
 def prometheus_name(metric: Any) -> str:
-    unit = {"s": "_seconds", "By": "_bytes"}.get(metric.unit, "") if metric.kind == "gauge" else ""
+    unit = {"s": "_seconds", "By": "_bytes"}.get(metric.unit, "")
     return metric.name.replace(".", "_") + unit + ("_total" if metric.kind == "counter" else "")
 
 

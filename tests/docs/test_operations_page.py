@@ -13,6 +13,7 @@ OPERATIONS = (ROOT / "docs/operations.md").read_text()
 METRICS = (ROOT / "docs/metrics.md").read_text()
 BY_REASON = {"received.rejected", "events", "omissions", "assembly"}
 BY_REASON |= {"destinations[].dead_reasons", "destinations[].attempts"}
+BY_REASON |= {"column_lineage.gaps", "column_lineage.statements"}
 BY_REASON |= {"destinations[].skipped_reasons", "destinations[].shed"}
 
 
