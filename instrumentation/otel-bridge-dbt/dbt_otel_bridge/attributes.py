@@ -61,6 +61,7 @@ RELATION_KEYS: Final = (
     "tags",
     "meta",
     "owner",
+    "loader",
     "access",
     "deferred",
 )

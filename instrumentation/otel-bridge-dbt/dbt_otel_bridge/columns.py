@@ -99,8 +99,7 @@ def lookup(adapter: Any, relation: Any) -> list[Column] | None:
     elif connection.transaction_open:
         return None
     else:
-        with muted():
-            found = [(column.name, column.data_type) for column in adapter.get_columns_in_relation(relation)]
+        found = _ask_adapter(adapter, relation)
     return [{"name": str(name), "type": str(kind)} for name, kind in found]
 
 
@@ -112,11 +111,11 @@ def muted() -> Iterator[None]:
     manager = get_event_manager()
     if not isinstance(manager.fire_event, _Filter):
         manager.fire_event = _Filter(manager.fire_event)  # type: ignore[method-assign]
-    _quiet.on = True
+    before, _quiet.on = _quiet.on, True
     try:
         yield
     finally:
-        _quiet.on = False
+        _quiet.on = before
 
 
 class _Quiet(threading.local):
@@ -139,6 +138,15 @@ class _Filter:
 
 def _kind(adapter: Any) -> str:
     return str(adapter.type())
+
+
+def _ask_adapter(adapter: Any, relation: Any) -> list[tuple[str, str]]:
+    with muted():
+        try:
+            return [(column.name, column.data_type) for column in adapter.get_columns_in_relation(relation)]
+        finally:
+            # the question may have begun one; dbt itself would tell of its end
+            adapter.connections.rollback_if_open()
 
 
 def _ask_duckdb(handle: Any, rendered: str) -> list[tuple[str, str]]:

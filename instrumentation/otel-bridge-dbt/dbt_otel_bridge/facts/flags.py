@@ -58,4 +58,7 @@ def _owners() -> Iterator[object]:
 
 def _shown(value: Any) -> Any:
     shown = plain(value)
-    return shown if isinstance(shown, bool | int | float | str) else text(value)
+    if not isinstance(shown, dict):
+        return shown if isinstance(shown, bool | int | float | str) else text(value)
+    # the window of --sample
+    return "/".join(str(part) for part in shown.values())

@@ -68,7 +68,8 @@ def described(scope: Scope, node: Any) -> dict[str, Any]:
 def _config(node: Any) -> dict[str, Any]:
     """The configuration that bears on lineage; what has a default everywhere, only where it is looked at."""
     config = part(node, "config")
-    found = parts(config, _CONFIG)
+    # what only the adapter or the project knows stands in `_extra`; the config's own `get` would warn of some keys
+    found = {**parts(part(config, "_extra"), _CONFIG), **parts(config, _CONFIG)}
     return {**found, **parts(config, _CONFIG_OF.get(found.get("materialized", ""), ()))}
 
 

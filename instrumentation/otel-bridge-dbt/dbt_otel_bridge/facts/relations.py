@@ -1,13 +1,18 @@
 """Relations as facts: the table of a node or source, the CSV file of a seed, with the columns that are known."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
-from .columns import known_columns
-from .scope import Scope
-from .values import compact, labels, part, plain, public, text
+from dbt_otel_bridge.columns import muted
 
+from .columns import known_columns
+from .connection import database_path
+from .scope import Scope
+from .values import compact, labels, part, plain, text
+
+_LITERAL = re.compile(r"'((?:[^']|'')*)'")
 _PARTS = ("database", "schema", "identifier")
 
 
@@ -19,6 +24,17 @@ class _NoQuoting:
 
 def relation_of(scope: Scope, node: Any) -> Any:
     """The own relation of a node, source or deferred relation, as the SQL of others names it."""
+    # a deferred relation has no id of its own
+    key = part(node, "unique_id") or tuple(part(node, name) for name in _PARTS)
+    found = scope.relations.get(key)
+    if found is None:
+        # dbt looks for settings in the node's meta on the way, and warns if it finds some
+        with muted():
+            found = scope.relations[key] = _created(scope, node)
+    return found
+
+
+def _created(scope: Scope, node: Any) -> Any:
     kind = scope.adapter.Relation
     if text(part(node, "resource_type")) != "source":
         return kind.create_from(scope.config, node)
@@ -36,10 +52,15 @@ def node_relation(scope: Scope, node: Any) -> dict[str, Any]:
     return compact(
         {
             **_names(relation),
+            **_path(written_file(scope, node)),
             **_descriptions(scope, node),
             **known_columns(scope, node, rendered(relation)),
         }
     )
+
+
+def _path(found: str | None) -> dict[str, str]:
+    return {"path": found} if found else {}
 
 
 def deferred_relation(scope: Scope, node: Any) -> dict[str, Any]:
@@ -89,8 +110,31 @@ def _names(relation: Any) -> dict[str, Any]:
     included = {name: part(part(relation, "include_policy"), name, True) for name in _PARTS}
     names = {name: text(part(relation, name)) for name in _PARTS if included[name]}
     quoted = {name: bool(part(part(relation, "quote_policy"), name, True)) for name in names if names[name]}
-    external = part(relation, "external")
-    return {**names, "quoted": quoted, "path": public(external) if isinstance(external, str) else None}
+    return {**names, "quoted": quoted, "path": external_path(part(relation, "external"))}
+
+
+def external_path(external: Any) -> str | None:
+    """Where the files of a DuckDB source are: what stands in the one string of what SQL reads them by.
+
+    >>> external_path("read_csv('s3://lake/x.csv', header = true)"), external_path("iceberg_scan(x)")
+    ('s3://lake/x.csv', None)
+    """
+    literals = _LITERAL.findall(external) if isinstance(external, str) else []
+    return database_path(literals[0]) if len(literals) == 1 else None
+
+
+def written_file(scope: Scope, node: Any) -> str | None:
+    """The file that dbt-duckdb's materialization `external` writes beside the view of it."""
+    config = part(node, "config")
+    if scope.adapter_type != "duckdb" or text(part(config, "materialized")) != "external":
+        return None
+    more = part(config, "_extra") or {}
+    if more.get("location"):
+        return database_path(more["location"])
+    if part(more.get("options"), "partition_by") or more.get("plugin"):
+        return None
+    root = part(part(scope.config, "credentials"), "external_root") or "."
+    return database_path(f"{root}/{part(node, 'alias')}.{more.get('format') or 'parquet'}")
 
 
 def _descriptions(scope: Scope, node: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from .scope import Scope
-from .values import compact, part, parts, plain, text
+from .values import compact, message, part, parts, plain, text
 
 _FRESHNESS = ("max_loaded_at", "snapshotted_at", "age")
 _TIMING = ("name", "started_at", "completed_at")
@@ -24,7 +24,7 @@ def told(result: Any) -> dict[str, Any]:
     return compact(
         {
             "status": status_of(result),
-            "message": text(part(result, "message")),
+            "message": message(part(result, "message")),
             "failures": part(result, "failures"),
             "thread": text(part(result, "thread_id")),
             "execution_time": part(result, "execution_time"),
@@ -89,7 +89,7 @@ def summary(results: Any, error: BaseException | None) -> dict[str, Any]:
             "status": _status(counts, error),
             "counts": dict(sorted(counts.items())),
             "elapsed": part(results, "elapsed_time"),
-            "exception": text(f"{type(error).__name__}: {error}") if error is not None else None,
+            "exception": message(f"{type(error).__name__}: {error}") if error is not None else None,
         }
     )
 

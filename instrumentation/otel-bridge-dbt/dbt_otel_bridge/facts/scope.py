@@ -22,6 +22,7 @@ class Scope:
     manifest: Any
     columns: Columns = field(default_factory=Columns)
     remembered: dict[str, Any] = field(default_factory=dict)
+    relations: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
     def adapter(self) -> Any:

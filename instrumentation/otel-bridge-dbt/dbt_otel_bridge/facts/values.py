@@ -9,22 +9,35 @@ from typing import Any
 
 from otel_lineage.values import to_json
 
-__all__ = ["compact", "labels", "part", "parts", "plain", "public", "text", "to_json"]
+__all__ = ["compact", "labels", "message", "part", "parts", "plain", "public", "text", "to_json"]
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # a drive's single letter is none
 _SECRET_PREFIX = "DBT_ENV_SECRET"  # noqa: S105  how their names begin
 _TEXT_LIMIT = 64 * 1024
 
 
 def text(value: object) -> str | None:
-    r"""The value as a text without colours and without the values of dbt's secret variables; None for nothing.
+    """The value as a text, None for nothing.
 
-    >>> text("\x1b[31mred\x1b[0m"), text(""), text(None)
-    ('red', None, None)
+    >>> text(1.5), text(""), text(None)
+    ('1.5', None, None)
     """
     if value is None or value == "":
         return None
-    shown = _ANSI.sub("", str(value.value if isinstance(value, Enum) else value))
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def message(value: object) -> str | None:
+    r"""What was said to people: without colours, and without the values of dbt's secret variables.
+
+    >>> message("\x1b[31mred\x1b[0m")
+    'red'
+    """
+    shown = text(value)
+    if shown is None:
+        return None
+    shown = _ANSI.sub("", shown)
     for name, secret in os.environ.items():
         if name.startswith(_SECRET_PREFIX) and secret.strip():
             shown = shown.replace(secret, "*****")
@@ -69,16 +82,16 @@ def labels(source: object) -> list[str]:
 def public(location: object) -> str | None:
     """A path or URL without what may be secret in it: user and password, and the query.
 
-    >>> public("md:shop?motherduck_token=abc"), public("s3://user:pass@bucket/x?key=1"), public("/data/x.duckdb")
-    ('md:shop', 's3://bucket/x', '/data/x.duckdb')
+    >>> public("md:shop?motherduck_token=abc"), public("s3://user:pass@bucket/x?key=1"), public("/data/x?.duckdb")
+    ('md:shop', 's3://bucket/x', '/data/x?.duckdb')
     """
     shown = text(location)
-    if shown is None:
-        return None
+    if shown is None or not _URL.match(shown):
+        return shown
     shown = shown.split("?", 1)[0]
     scheme, mark, rest = shown.rpartition("://")
     authority, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}" if mark or "@" in authority else shown
+    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _is_nothing(value: Any) -> bool:
