@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,6 +68,10 @@ class Project:
     def of_version(cls, environment: Path, name: str, into: Path, **env: str) -> Self:
         """A copy that another dbt runs (`tests.parts.dbt_versions`), with the plugin of this checkout."""
         return cls.copy(name, into, python=environment / "bin/python", env=WITH_PLUGIN | env)
+
+    def copied(self, into: Path) -> Self:
+        """A copy in its present state, the database included."""
+        return replace(self, folder=Path(shutil.copytree(self.folder, into / self.folder.name)))
 
     def dbt(self, *words: str, bridge: BridgeProcess | None = None, env: Mapping[str, str] = {}) -> Outcome:
         """Run `dbt WORDS` to its end."""
