@@ -81,7 +81,9 @@ class Project:
         self, *words: str, bridge: BridgeProcess | None = None, env: Mapping[str, str] = {}
     ) -> subprocess.Popen[str]:
         """Start `dbt WORDS`, with what makes it send to the bridge, if there is one."""
-        return self._popen([str(self.python), "-P", "-m", "dbt.cli.main", *words], bridge, env)
+        return self._popen(
+            [str(self.python), "-P", "-c", "from dbt.cli.main import cli; cli()", *words], bridge, env
+        )
 
     def program(
         self, script: str, *words: str, bridge: BridgeProcess | None = None, env: Mapping[str, str] = {}

@@ -21,7 +21,7 @@ COMMANDS = {
     "freshness": ["source", "freshness"],
     "operation": ["run-operation", "archive_orders", "--args", "{before: 2026-11-02}"],
     "defer": ["run", "-s", "order_report", "--defer", *DEV],
-    "clone": ["clone", "-s", "orders", *DEV],
+    "clone": ["clone", "-s", "customer_changes", *DEV],
     "empty": ["run", "-s", "stg_orders", "daily_totals", "--empty", "--full-refresh", "--threads", "4"],
     "broken": ["run", "-s", "broken+", "orders_log", "--vars", "{broken: true}"],
     "batches": ["run", "-s", "clicks_by_day", "--full-refresh", "--vars", "{bad_day: '2026-11-03'}", *WINDOW],
@@ -104,8 +104,12 @@ def test_a_deferred_parent_is_the_table_of_the_other_target(told: Told) -> None:
 
 
 def test_a_clone_comes_from_the_table_that_it_copies(told: Told) -> None:
-    event = ends(told.events["clone"])["model.everything.orders"]
-    assert (event["eventType"], *story(event)[2:]) == ("COMPLETE", {"shop.orders"}, {"dev.orders"})
+    event = ends(told.events["clone"])["model.everything.customer_changes"]
+    assert (event["eventType"], *story(event)[2:]) == (
+        "COMPLETE",
+        {"shop.customer_changes"},
+        {"dev.customer_changes"},
+    )
 
 
 def test_empty_runs_say_so_and_give_no_row_counts(told: Told) -> None:
