@@ -20,6 +20,8 @@ POSITIVE = (
     "journal.max_spans",
     "journal.max_events",
     "runs.lost_after",
+    "column_lineage.time_limit",
+    "column_lineage.max_statement",
 )
 OURS = frozenset({"enable.auto.commit", "enable.auto.offset.store", "group.id", "auto.offset.reset"})
 """Properties of librdkafka that are not the user's in a source."""

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from otel_bridge.model import Dataset, JobDescribed, Run, State, Value
-from otel_bridge.sql.questions import Key, Question, Said, listed_columns, same_ending
+from otel_bridge.sql.questions import Key, Question, Said, has_own_lineage, listed_columns, same_ending
 from otel_bridge.sql.values import DIRECT, Analysis, TableColumns, TableName, Use
 
 WHOLE: Final = "*"
@@ -233,7 +233,7 @@ def _written(
     parts: dict[Key, TableColumns] = {}
     for part in analysis.columns:
         key = names.dataset(part.table)
-        if key is not None and key in outputs and not _has_own(outputs[key]):
+        if key is not None and key in outputs and not has_own_lineage(outputs[key]):
             parts[key] = _both(parts[key], part) if key in parts else part
     for key, part in parts.items():
         yield key, part, kinds.get(part.table, "")
@@ -251,13 +251,9 @@ def _both(one: TableColumns, other: TableColumns) -> TableColumns:
 
 def _nothing_known(said: Said, reason: str) -> Coverage:
     """All columns of all outputs are missing for one reason."""
-    outputs = [dataset for dataset in said.outputs if not _has_own(dataset)]
+    outputs = [dataset for dataset in said.outputs if not has_own_lineage(dataset)]
     gaps = tuple(Gap(WHOLE, d.name, reason, len(listed_columns(d) or (WHOLE,))) for d in outputs)
     return Coverage(columns=sum(gap.columns for gap in gaps), gaps=gaps)
-
-
-def _has_own(dataset: Dataset) -> bool:
-    return bool(dataset.values.get("columns")) or dataset.facets.get("columnLineage") is not None
 
 
 def _short(uses: Iterable[tuple[Key, Use]]) -> list[Value]:

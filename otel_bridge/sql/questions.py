@@ -93,15 +93,19 @@ class Question(msgspec.Struct, frozen=True):
 
 
 def question(said: Said) -> Question | None:
-    """What to ask about it; None if it has no statement, or did nothing."""
+    """What to ask about it; None if it has no statement or did nothing, or if nothing could come of an answer."""
     found = _sql(said)
     if found is None or (isinstance(said, Run) and said.state is State.SKIP):
+        return None
+    if said.outputs and all(has_own_lineage(output) for output in said.outputs):
         return None
     sql, dialect = found
     context = _context(said)
     tables, ambiguous = _tables(said, context)
     dialect = dialect or context.dialect or _dialect(tables)
     namespace, parts = _unlisted(tables, context, dialect)
+    if not said.outputs and not namespace:
+        return None
     target = _target(said, tables)
     datasets = {table.name: key for key, table in tables.items()}
     if target is not None and target.name not in datasets:
@@ -115,6 +119,11 @@ def question(said: Said) -> Question | None:
         schema=context.schema,
     )
     return Question(statement, datasets, ambiguous, namespace, parts)
+
+
+def has_own_lineage(dataset: Dataset) -> bool:
+    """Whether the producer itself says what its columns come from."""
+    return bool(dataset.values.get("columns")) or dataset.facets.get("columnLineage") is not None
 
 
 def schema_of(dataset: Dataset) -> tuple[Column, ...] | None:

@@ -53,7 +53,12 @@ def uses(column: str, *more: Use, table: Any = ORDERS) -> tuple[Use, ...]:
 def test_a_run_without_statement_asks_nothing() -> None:
     assert question(Run("r", JobRef("n", "j"), SpanRef("t", "s"), 0)) is None
     assert question(run("  ")) is None
-    assert question(run(state=State.SKIP)) is None
+    assert question(run(state=State.SKIP, outputs=[dataset("shop.public.daily")])) is None
+
+
+def test_nothing_is_asked_where_nothing_could_come_of_it() -> None:
+    assert question(run()) is None
+    assert question(run(sql_context={"namespace": DB})) is not None
 
 
 def test_tables_have_the_columns_of_the_schema() -> None:
@@ -87,7 +92,8 @@ def test_the_order_of_inputs_is_no_part_of_the_question() -> None:
     ],
 )
 def test_names_in_parts(namespace: str, name: str, parts: Any) -> None:
-    tables = question(run(inputs=[Dataset(namespace, name)])).statement.tables
+    both = [Dataset(namespace, name)], [dataset("output", namespace="file")]
+    tables = question(run(inputs=both[0], outputs=both[1])).statement.tables
     assert [table.name for table in tables] == ([parts] if parts else [])
 
 
@@ -104,7 +110,7 @@ def test_the_dialect_is_told_or_that_of_the_namespace() -> None:
     assert question(run(inputs=inputs)).statement.dialect == "postgres"
     assert question(run(inputs=inputs, sql_context={"dialect": "redshift"})).statement.dialect == "redshift"
     assert question(run(inputs=inputs, sql_dialect="trino")).statement.dialect == "trino"
-    assert question(run()).statement.dialect == ""
+    assert question(run(outputs=[dataset("a", namespace="file")])).statement.dialect == ""
 
 
 def test_columns_become_short_forms() -> None:
@@ -137,9 +143,11 @@ def test_columns_become_short_forms() -> None:
 )
 def test_what_the_producer_says_of_columns_stands(own: dict[str, Any]) -> None:
     output = Dataset(DB, "shop.public.daily", **own)
-    told, coverage = tell(run(outputs=[output]), written(columns={"day": uses("day")}))
-    assert told.outputs == (output,)
-    assert (coverage["columns"], coverage["gaps"]) == (0, [])
+    assert question(run(outputs=[output])) is None
+    of = run(inputs=[dataset("shop.public.orders")], outputs=[output, dataset("shop.public.x")])
+    told, coverage = tell(of, written(by="insert", columns={"day": uses("day")}))
+    assert told.outputs == of.outputs
+    assert coverage == {}
 
 
 def test_schemas_go_with_it() -> None:
@@ -191,7 +199,7 @@ def test_a_failure_leaves_everything_out() -> None:
     assert told.outputs == of.outputs
     assert (coverage["columns"], coverage["resolved"]) == (3, 0)
     assert {g["reason"] for g in coverage["gaps"]} == {"no SQL"}
-    assert tell(run(), Analysis(failure="no SQL"))[1] == {}
+    assert tell(run(sql_context={"namespace": DB}), Analysis(failure="no SQL"))[1] == {}
 
 
 def test_reading_itself_is_no_edge() -> None:
