@@ -155,6 +155,14 @@ def _plain_span(rng: random.Random, number: int) -> Span:
     return span
 
 
+def runs(values: Iterable[Mapping[str, Any]], job: str) -> Body:
+    """A request of runs with these attributes under one root."""
+    rng = random.Random(job)
+    root = rng.randbytes(8)
+    children = [_span(TRACE, rng.randbytes(8), root, f"model {i}", i, v) for i, v in enumerate(values)]
+    return _body([*children, _root(root, job)], [])
+
+
 def _runs(size: Size, count: int, variant: int) -> list[Span]:
     """Children first, their root last, as they end."""
     rng = random.Random(f"{size} {variant}")
@@ -163,12 +171,16 @@ def _runs(size: Size, count: int, variant: int) -> list[Span]:
         _span(TRACE, rng.randbytes(8), root, f"model {i}", i, _run_values(size, rng, f"{variant}_{i}"))
         for i in range(count - 1)
     ]
+    return [*children, _root(root, f"build_{variant}")]
+
+
+def _root(span: bytes, job: str) -> Span:
     about = {
-        "openlineage.job.name": f"build_{variant}",
+        "openlineage.job.name": job,
         "openlineage.job.type": "JOB",
         "openlineage.job.integration": "DBT",
     }
-    return [*children, _span(TRACE, root, b"", "build", 0, about)]
+    return _span(TRACE, span, b"", "build", 0, about)
 
 
 def _run_values(size: Size, rng: random.Random, name: str) -> dict[str, Any]:

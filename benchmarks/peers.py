@@ -41,12 +41,14 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def bridge(directory: Path, destination: dict[str, Any]) -> Iterator[Peer]:
-    """`otel-bridge serve` with its defaults and one destination; its journal lives in `directory`."""
+def bridge(
+    directory: Path, destination: dict[str, Any], settings: dict[str, Any] | None = None
+) -> Iterator[Peer]:
+    """`otel-bridge serve` with one destination, and its defaults but for `settings`; its journal is in `directory`."""
     from otel_bridge.testing.process import BridgeProcess  # only here: the other peers run without the bridge
 
     named = [{"name": "benchmark", **destination}]
-    with BridgeProcess(directory, named, {"log": {"level": "warning"}}) as process:
+    with BridgeProcess(directory, named, {"log": {"level": "warning"}, **(settings or {})}) as process:
         yield Peer(BRIDGE, process.pid, process.endpoints.http, process.endpoints.grpc, process.health)
 
 

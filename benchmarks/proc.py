@@ -59,6 +59,8 @@ def role(pid: int) -> str:
         words = (PROC / str(pid) / "cmdline").read_bytes().decode().split("\0")
     except OSError:
         return "ended"
+    if "otel_bridge.sql.worker" in words:
+        return "analyse"
     return (
         words[words.index("otel_bridge.service.worker") + 1]
         if "otel_bridge.service.worker" in words

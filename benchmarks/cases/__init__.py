@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from benchmarks.bench import Bench
-from benchmarks.cases import latency, lineage, memory, refused
+from benchmarks.cases import column_lineage, latency, lineage, memory, refused
 from benchmarks.figures import Findings
 from benchmarks.payloads import LARGE, SMALL
 
@@ -12,6 +12,7 @@ CASES: Mapping[str, Callable[[Bench], Findings]] = {
     **{door.name: partial(refused.measure, door=door) for door in refused.DOORS},
     "lineage-small": partial(lineage.measure, name="small", size=SMALL),
     "lineage-large": partial(lineage.measure, name="large", size=LARGE),
+    "column-lineage": column_lineage.measure,
     "latency": latency.measure,
     "memory": memory.measure,
 }
