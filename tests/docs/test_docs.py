@@ -3,7 +3,7 @@
 Blocks by language: `sh` runs in a shell beside a copy of the examples, `python` runs as a program, or under pytest if
 it defines tests, `yaml` must pass `config check`, `json` must parse. `text` is output or a picture. Targets of `make` and
 folders of `pip install` are looked up; CI runs them. `console` is the Collector's own command line, which
-tests/e2e/test_collector_docs.py runs with the real binary.
+tests/e2e/test_collector_docs.py runs with the real binary. `dbt` is that of dbt's own environment.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ import pytest
 
 from otel_bridge.config import load
 from otel_bridge.model import ConfigError
+from tests.dbt.running import PYTHON, QUIET, require_dbt
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -66,8 +67,22 @@ def scratch(tmp_path: Path) -> Path:
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL", "OPENLINEAGE"))}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return kept | {"PATH": path, "XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path)}
+    path = f"{command_dbt(tmp_path / 'bin')}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return QUIET | kept | {"PATH": path, "XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path)}
+
+
+def command_dbt(folder: Path) -> Path:
+    """A folder with nothing but the command `dbt`."""
+    folder.mkdir()
+    command = folder / "dbt"
+    command.write_text(f'#!/bin/sh\nexec "{PYTHON}" -P -c "from dbt.cli.main import cli; cli()" "$@"\n')
+    command.chmod(0o755)
+    return folder
+
+
+def needs_dbt(text: str) -> bool:
+    """Whether a block starts dbt."""
+    return bool(re.search(r'^dbt |\["dbt"', text, re.MULTILINE))
 
 
 def test_only_languages_that_are_checked() -> None:
@@ -93,6 +108,8 @@ def test_shell(block: Block, scratch: Path, environ: dict[str, str]) -> None:
 
 
 def run_shell(text: str, scratch: Path, environ: dict[str, str]) -> None:
+    if needs_dbt(text):
+        require_dbt()
     script = "set -euo pipefail\n" + "\n".join(_line(line) for line in text.splitlines())
     process = subprocess.Popen(
         ["bash", "-c", script], cwd=scratch, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -139,6 +156,8 @@ def test_python(block: Block, scratch: Path, environ: dict[str, str]) -> None:
 
 
 def run_python(text: str, scratch: Path, environ: dict[str, str]) -> None:
+    if needs_dbt(text):
+        require_dbt()
     (scratch / "example.py").write_text(text)
     tests = re.findall(r"^def test_", text, re.MULTILINE)
     pytest_ = ["-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
