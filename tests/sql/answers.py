@@ -7,7 +7,13 @@ from typing import Any
 from tests.sql.cases import Case, Name, name
 from tests.sql.judge import Found, FoundTable, Used
 
-PEER_DIALECTS = {"databricks": "databricks", "tsql": "mssql", "trino": "ansi", "duckdb": "duckdb", "spark": "spark"}
+PEER_DIALECTS = {
+    "databricks": "databricks",
+    "tsql": "mssql",
+    "trino": "ansi",
+    "duckdb": "duckdb",
+    "spark": "spark",
+}
 """Where its name for a dialect is not ours."""
 
 
@@ -62,7 +68,9 @@ class Peer:
         finally:
             self.cpu_ms.append((time.process_time() - started) * 1000)
         if said is None or (said.errors and not (said.in_tables or said.out_tables)):
-            return PeerFound(failure="; ".join(error.message for error in said.errors) if said else "no answer")
+            return PeerFound(
+                failure="; ".join(error.message for error in said.errors) if said else "no answer"
+            )
         known = [*case.tables, *case.reads, *case.may_read, *case.writes]
         return PeerFound(
             reads={_known(table, known) for table in said.in_tables},
@@ -89,7 +97,12 @@ class PeerFound:
         columns: dict[str, set[tuple[Name, str]]] | None = None,
         failure: str = "",
     ) -> None:
-        self.reads, self.writes, self.columns, self.failure = reads or set(), writes or set(), columns or {}, failure
+        self.reads, self.writes, self.columns, self.failure = (
+            reads or set(),
+            writes or set(),
+            columns or {},
+            failure,
+        )
 
 
 def _known(table: Any, known: Iterable[Name]) -> Name:

@@ -107,7 +107,9 @@ class _Reader:
         may = frozenset(name(read[1:]) for read in reads if read.startswith("?"))
         writes = expect["writes"] or {}
         self.sources = list({*self.tables, *must, *may})
-        self.known = list({*self.tables, *must, *may, *(name(t) for t in writes), *([target] if target else [])})
+        self.known = list(
+            {*self.tables, *must, *may, *(name(t) for t in writes), *([target] if target else [])}
+        )
         return Case(
             path=self.path,
             dialect=given["dialect"],
@@ -172,7 +174,9 @@ class _Reader:
         *table, column = name(text)
         fitting = self.ending_in(tuple(table), self.sources) or self.ending_in(tuple(table), self.known)
         if len(fitting) != 1:
-            raise self.error(f"{where}: {text} is a column of {len(fitting)} known tables; write more of its name")
+            raise self.error(
+                f"{where}: {text} is a column of {len(fitting)} known tables; write more of its name"
+            )
         columns = self.tables.get(fitting[0])
         if columns is not None and column not in [known for known, _ in columns]:
             raise self.error(f"{where}: {'.'.join(fitting[0])} has no column {column}")
@@ -191,4 +195,3 @@ class _Reader:
 
     def error(self, text: str) -> CorpusError:
         return CorpusError(f"{self.path.parent.name}/{self.path.name}: {text}")
-

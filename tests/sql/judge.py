@@ -80,12 +80,16 @@ def _judge_table(judged: Judgement, table: Name, expected: WrittenTable, got: Fo
         at = (table, column)
         if edges is None:
             told = bool({column, WHOLE} & got.unresolved)
-            judged.columns[at] = judged.sources[at] = "wrong" if uses is not None else "right" if told else "absent"
+            judged.columns[at] = judged.sources[at] = (
+                "wrong" if uses is not None else "right" if told else "absent"
+            )
             if judged.columns[at] != "right":
                 judged.why.append(f"{column}: {_said(uses)}; must be unresolved, with a reason")
             continue
         judged.columns[at] = fits(edges, uses)
-        judged.sources[at] = sources_fit(edges, None if uses is None else {(use.table, use.column) for use in uses})
+        judged.sources[at] = sources_fit(
+            edges, None if uses is None else {(use.table, use.column) for use in uses}
+        )
         if judged.columns[at] != "right":
             judged.why.append(f"{column}: {_said(uses)}; expected {_wanted(edges)}")
     judged.dataset[table] = fits(expected.dataset, got.dataset)

@@ -120,8 +120,8 @@ def _peer_counts(case: Case, found: PeerFound) -> Counter[str]:
             sources = found.columns.get(column.casefold(), set())
             known = {(at[0], folded[at].column) if at in folded else at for at in sources}
             verdicts.append(sources_fit(edges, known))
-        for column in expected.unresolved:
-            verdicts.append("wrong" if found.columns.get(column.casefold()) else "right")
+        unresolved = (found.columns.get(column.casefold()) for column in expected.unresolved)
+        verdicts.extend("wrong" if sources else "right" for sources in unresolved)
     allowed = case.reads | case.may_read | case.writes.keys()
     invented = (found.reads - allowed) | (found.writes - case.writes.keys())
     whole = _peer_whole(case, found, verdicts, bool(invented))
@@ -165,12 +165,20 @@ def tables(our: Figures, peer: Mapping[str, Any]) -> str:
     )
     for label, counts in rows:
         columns = [counts[f"source {verdict}"] for verdict in VERDICTS]
-        row = [label, counts["statement wrong"], counts["statement error"], sum(columns), *columns, counts["invented"]]
+        row = [
+            label,
+            counts["statement wrong"],
+            counts["statement error"],
+            sum(columns),
+            *columns,
+            counts["invented"],
+        ]
         lines.append(f"| {' | '.join(map(str, row))} |")
+    asked = f"`{peer['command']}` on {peer['date']}, Python {peer['python']}, {peer['machine']}"
     lines += [
         "",
-        f"Ours: `python -m tests.sql.score --write`; a test compares it with this page. The peer: `{peer['command']}` on "
-        f"{peer['date']}, Python {peer['python']}, {peer['machine']}.",
+        "Ours: `python -m tests.sql.score --write`; a test compares it with this page.",
+        f"The peer: {asked}.",
     ]
     return "\n".join(lines) + "\n"
 
