@@ -22,13 +22,16 @@ from dbt.task.runnable import GraphRunnableTask
 from dbt_otel_bridge import columns, facts
 
 lock = threading.Lock()
+notes = open(sys.argv[2], "w")
 call_runner, run, task_run, operate = (
     GraphRunnableTask.call_runner, BaseRunner.run, GraphRunnableTask.run, RunOperationTask.run
 )
 
 def tell(moment, said):
     with lock:
-        print("@@" + json.dumps({{"moment": moment, "said": said}}), flush=True)
+        # dbt's own threads write to the standard output
+        notes.write(json.dumps({{"moment": moment, "said": said}}) + "\\n")
+        notes.flush()
 
 def call_and_tell(self, runner, *args, **kwargs):
     tell("start", facts.node_start(self, runner.node, self.manifest, runner))
@@ -100,10 +103,11 @@ def facts_of(project: Project, commands: Commands) -> dict[str, Told]:
 
     A command ("python", SCRIPT) runs between the others and tells nothing.
     """
-    done = project.program(PROGRAM, json.dumps(list(commands.values())), env={"PYTHONWARNINGS": "ignore"})
+    notes = project.folder / "told.jsonl"
+    done = project.program(PROGRAM, json.dumps(list(commands.values())), str(notes))
     assert done.code == 0, done.output
     assert "Traceback" not in done.output, done.output
-    lines = [json.loads(line[2:]) for line in done.output.splitlines() if line.startswith("@@")]
+    lines = [json.loads(line) for line in notes.read_text().splitlines()]
     told: list[list[tuple[str, dict[str, Any]]]] = []
     for line in lines:
         if line["moment"] == "command":

@@ -25,6 +25,8 @@ _FIELDS = {
     "method": ("method",),
 }
 _LIBPQ = re.compile(r"\b(host|hostaddr|port|dbname|database|db)\s*=\s*('[^']*'|\S+)")
+_SERVERS = frozenset({"postgres", "postgres_scanner", "mysql", "mysql_scanner"})
+_SERVER_PATHS = ("postgres:", "mysql:", "postgresql://")
 _NO_FILE = ("md:", "motherduck:", ":memory:", "ducklake:", "postgres:", "mysql:", "quack:")
 
 
@@ -65,7 +67,7 @@ def _attachment(attachment: object) -> dict[str, Any]:
     kind = text(part(attachment, "type") or part(part(attachment, "options"), "type"))
     path = text(part(attachment, "path"))
     known: dict[str, Any] = {"alias": text(part(attachment, "alias")), "type": kind}
-    if path and ("=" in path or (kind or "").lower() in {"postgres", "mysql"}):
+    if path and ((kind or "").lower() in _SERVERS or path.lower().startswith(_SERVER_PATHS)):
         known.update(_server(path))
     elif (kind or "").lower() == "iceberg":
         known.update(path=public(path), endpoint=public(part(part(attachment, "options"), "endpoint")))

@@ -1,5 +1,6 @@
 """What a node reads: its parents, ephemeral ones passed through, each where ref() really resolved to."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -97,9 +98,10 @@ def _is_named(relation: str, code: str | None) -> bool:
     """Whether the code names the relation, and not one whose name only begins or ends like it."""
     if not code:
         return False
-    # in a Python model the names stand in JSON
-    plain_code = code.replace('\\"', '"')
-    return re.search(rf"(?<![\w.\"`\]]){re.escape(relation)}(?![\w\"`])", plain_code) is not None
+    # in a Python model the names stand as texts in JSON
+    if json.dumps(relation) in code:
+        return True
+    return re.search(rf"(?<![\w.\"`\]]){re.escape(relation)}(?![\w\"`])", code) is not None
 
 
 def _would_defer(scope: Scope, parent: Any) -> bool:

@@ -42,7 +42,7 @@ def _created(scope: Scope, node: Any) -> Any:
         # dbt-duckdb loads such a source whenever it makes its relation; the general way does not
         from dbt.adapters.base.relation import BaseRelation
 
-        return BaseRelation.create_from.__func__(kind, _NoQuoting(), node)  # type: ignore[attr-defined]
+        return BaseRelation.create_from.__func__(kind, _NoQuoting(), node)
     return kind.create_from(_NoQuoting(), node)
 
 
