@@ -448,7 +448,7 @@ class Dbt:
     __pydantic_config__ = STRICT
 
     namespaces: Mapping[str, str] = field(default_factory=dict)
-    """Dataset namespace by `project.target`, `project` or adapter type, where the adapter's rule does not fit or the warehouse is not known (docs/dbt.md)."""
+    """Dataset namespace by `project.target`, `project` or adapter type, where no rule fits or the warehouse is not known (docs/dbt.md)."""
     watch: tuple[str, ...] = ()
     """Folders with artifacts of dbt (`target/`), read whenever they change."""
     artifacts_wait: Duration = Duration(30)
