@@ -1,7 +1,7 @@
 """The process that analyses statements: `python -m otel_bridge.sql.worker PARENT_PID`.
 
 Frames on stdin and stdout are a length and as many bytes of MessagePack: a `Statement` in, an `Outcome` out; an empty
-frame says that it is ready. It ends with its input, or with its parent; its memory is bounded. It prints nothing: a
+frame says that it is ready. It ends with its input, with its parent, or when it has nothing to do; its memory is bounded. It prints nothing: a
 statement may have secrets.
 """
 
@@ -9,6 +9,7 @@ import ctypes
 import logging
 import os
 import resource
+import select
 import signal
 import struct
 import sys
@@ -29,6 +30,8 @@ DEPTH: Final = 20_000
 """Python frames, which the stack has room for."""
 PR_SET_PDEATHSIG: Final = 1
 LOOK_EVERY_S: Final = 1.0
+IDLE_S: Final = 600.0
+"""Without a statement for so long it ends and gives its memory back; the next one starts another process."""
 
 TOO_MUCH_MEMORY: Final = "the analysis of the statement needs too much memory"
 TOO_DEEP: Final = "the statement is nested too deeply"
@@ -42,11 +45,13 @@ class Outcome(msgspec.Struct, frozen=True):
     cpu_ns: int = 0
 
 
-def serve(analyse: Callable[[Statement], Analysis], requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer until the requests end."""
+def serve(
+    analyse: Callable[[Statement], Analysis], requests: BinaryIO, answers: BinaryIO, idle_s: float = IDLE_S
+) -> None:
+    """Answer until the requests end, or none comes for so long."""
     read, write = msgspec.msgpack.Decoder(Statement), msgspec.msgpack.Encoder()
     send(answers, b"")
-    while (payload := receive(requests)) is not None:
+    while select.select([requests], [], [], idle_s)[0] and (payload := receive(requests)) is not None:
         started_ns = time.process_time_ns()
         analysis = _analysed(analyse, read.decode(payload))
         send(answers, write.encode(Outcome(analysis, time.process_time_ns() - started_ns)))
@@ -81,7 +86,7 @@ def receive(stream: BinaryIO) -> bytes | None:
     return payload if len(payload) == length else None
 
 
-def run(analyse: Callable[[], Callable[[Statement], Analysis]], parent: int) -> None:
+def run(analyse: Callable[[], Callable[[Statement], Analysis]], parent: int, idle_s: float = IDLE_S) -> None:
     """Serve over stdin and stdout, which nobody else prints to, on a stack that deep nesting fits into."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -93,7 +98,7 @@ def run(analyse: Callable[[], Callable[[Statement], Analysis]], parent: int) -> 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     threading.stack_size(STACK)
     sys.setrecursionlimit(DEPTH)
-    thread = threading.Thread(target=lambda: serve(analyse(), requests, answers))
+    thread = threading.Thread(target=lambda: serve(analyse(), requests, answers, idle_s))
     thread.start()
     thread.join()
 

@@ -1,0 +1,78 @@
+"""What a statement, or a script of several, reads and writes, column by column.
+
+Correct or absent: what can't be told for sure has a reason instead of an answer. `reads` are tables that rows come
+from; a table that a statement changes is not among them unless the statement also reads it like another table, even
+though uses may name its columns (`set a = a + 1`).
+"""
+
+import logging
+import re
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
+
+from otel_bridge.sql import queries
+from otel_bridge.sql.changes import Changes
+from otel_bridge.sql.dialects import Rules, rules
+from otel_bridge.sql.expressions import value
+from otel_bridge.sql.scopes import Context
+from otel_bridge.sql.script import Procedural, run
+from otel_bridge.sql.tables import Tables
+from otel_bridge.sql.values import Analysis, Statement
+
+LONGEST = 1_000_000
+"""Characters of SQL that are read at most."""
+
+DEEPEST = 200
+"""Parentheses in parentheses that are read at most; the parser would use up the stack."""
+
+logging.getLogger("sqlglot").disabled = True  # it logs SQL, which may hold secrets
+
+
+def analyse(statement: Statement) -> Analysis:
+    """Analyses a statement; never raises, and never tells a literal of it."""
+    sql = statement.sql
+    if len(sql) > LONGEST:
+        return Analysis(failure=f"longer than {LONGEST} characters")
+    if sql.count("(") > DEEPEST and _depth(sql) > DEEPEST:
+        return Analysis(failure=f"more than {DEEPEST} parentheses in each other")
+    spoken = rules(statement.dialect)
+    try:
+        nodes = sqlglot.parse(sql, dialect=spoken.name or None, error_level=ErrorLevel.IMMEDIATE)
+        return _analysed(statement, spoken, [node for node in nodes if node is not None])
+    except ParseError as error:
+        return Analysis(failure=f"not understood as {spoken.name or 'generic'} SQL{_place(error)}")
+    except SqlglotError:
+        return Analysis(failure=f"not understood as {spoken.name or 'generic'} SQL")
+    except Procedural as error:
+        return Analysis(failure=str(error))
+    except RecursionError:
+        return Analysis(failure="nested too deeply")
+    except Exception as error:  # noqa: BLE001  # whatever a statement does to the parser, it is just not understood
+        return Analysis(failure=f"not understood ({type(error).__name__})")
+
+
+def _analysed(statement: Statement, spoken: Rules, nodes: list[exp.Expression]) -> Analysis:
+    context = Context(Tables(statement, spoken), spoken, queries.query, value, queries.cte_relation)
+    changes = Changes(context)
+    run(changes, statement, nodes)
+    writes, columns = changes.result()
+    return Analysis(tuple(context.reads), writes, columns)
+
+
+def _place(error: ParseError) -> str:
+    first = error.errors[0] if error.errors else {}
+    line, column = first.get("line"), first.get("col")
+    return f" at line {line}, column {column}" if line and column else ""
+
+
+def _depth(sql: str) -> int:
+    depth = deepest = 0
+    for mark in re.findall(r"'(?:[^']|'')*'|[()]", sql):
+        if mark == "(":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark == ")":
+            depth -= 1
+    return deepest

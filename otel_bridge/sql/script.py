@@ -1,0 +1,260 @@
+"""A script, statement by statement: what each kind does to tables."""
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from otel_bridge.sql.changes import Changes, Target, column_list
+from otel_bridge.sql.expressions import affects
+from otel_bridge.sql.origins import Origin, merge
+from otel_bridge.sql.queries import query, select, with_ctes
+from otel_bridge.sql.relations import Output, Relation, unknown
+from otel_bridge.sql.scopes import Scope
+from otel_bridge.sql.sources import add_source, star
+from otel_bridge.sql.tables import Match, parts_of
+from otel_bridge.sql.values import Statement
+
+_HARMLESS = frozenset(
+    "analyze analyse begin checkpoint close comment commit deallocate describe desc detach discard explain fetch flush "
+    "go grant list listen lock msck notify optimize pragma print put refresh release remove reset revoke rollback "
+    "savepoint security set show start start_transaction uncache undrop unlisten unload unset use vacuum zorder".split()
+)
+"""Statements that the parser leaves alone and that move no rows between tables."""
+
+
+class Procedural(Exception):
+    """A script with control flow, or a call of what can't be seen; says which."""
+
+
+def run(changes: Changes, statement: Statement, nodes: list[exp.Expression]) -> None:
+    """Runs a script."""
+    bare = [node for node in nodes if _is_bare(node)]
+    for node in nodes:
+        if _is_bare(node):
+            relation = query(changes.context, node, None, None)
+            if statement.target is not None and node is bare[-1]:
+                target = statement.target
+                columns = tuple(c.name for c in target.columns) if target.columns is not None else None
+                changes.bare(relation, Target(Match(target.name, columns)))
+        else:
+            _run(changes, node)
+
+
+def _is_bare(node: exp.Expression) -> bool:
+    if isinstance(node, exp.Select):
+        return node.args.get("into") is None
+    return isinstance(node, (exp.Query, exp.Values, exp.Pivot))
+
+
+def _run(changes: Changes, node: exp.Expression) -> None:
+    for cls, handler in _KINDS:
+        if isinstance(node, cls):
+            handler(changes, node)
+            return
+    raise Procedural(f"a statement that is not understood: {type(node).__name__}")
+
+
+def _change(changes: Changes, node: exp.Expression) -> None:
+    changes.change(node, None)
+
+
+def _nothing(changes: Changes, node: exp.Expression) -> None:
+    """Moves no rows."""
+
+
+def _select_into(changes: Changes, node: exp.Expression) -> None:
+    into = node.args["into"]
+    relation = query(changes.context, node, None, None)
+    temporary = bool(into.args.get("temporary"))
+    _made(changes, into.this, relation, [], temporary=temporary)
+
+
+def _made(
+    changes: Changes, table: exp.Expression, relation: Relation, names: list[str], *, temporary: bool
+) -> None:
+    parts = parts_of(table)
+    if isinstance(parts, str):
+        return
+    if temporary or parts[-1][0].startswith("#"):
+        key = tuple(changes.context.rules.key(text, quoted) for text, quoted in parts)
+        relation = relation.renamed(names, "the table")
+        changes.context.temporary[key] = Relation(relation.outputs, relation.dataset)
+        return
+    target = changes.named(parts)
+    if target is not None:
+        changes.create(target, relation, names)
+
+
+def _create(changes: Changes, node: exp.Expression) -> None:
+    kind = (node.args.get("kind") or "").upper()
+    if kind in {"PROCEDURE", "FUNCTION", "TRIGGER", "MACRO", "TASK"} and kind != "MACRO":
+        raise Procedural(f"the body of a {kind.lower()} is not read")
+    if not kind.endswith(("TABLE", "VIEW")):
+        return
+    table = node.this.this if isinstance(node.this, exp.Schema) else node.this
+    body, clone = node.args.get("expression"), node.args.get("clone")
+    names = column_list(changes.context, node.this)
+    temporary = _is_temporary(node)
+    if isinstance(body, (exp.Query, exp.Values, exp.Table)):
+        env = with_ctes(changes.context, node, None, None)
+        _made(changes, table, query(changes.context, body, env, None), names, temporary=temporary)
+    elif clone is not None:
+        scope = Scope(changes.context, None, None)
+        add_source(scope, clone.this)
+        _made(changes, table, Relation(star(scope, scope.sources), scope.dataset), names, temporary=temporary)
+    else:
+        _empty(changes, table, names, temporary=temporary)
+
+
+def _empty(changes: Changes, table: exp.Expression, names: list[str], *, temporary: bool) -> None:
+    """A table that is made without rows."""
+    parts = parts_of(table)
+    if isinstance(parts, str):
+        return
+    if temporary or parts[-1][0].startswith("#"):
+        key = tuple(changes.context.rules.key(text, quoted) for text, quoted in parts)
+        made = Relation([Output(name) for name in names]) if names else unknown((), "a temporary table like another")
+        changes.context.temporary[key] = made
+        return
+    target = changes.named(parts)
+    if target is not None:
+        changes.write(target, "create")
+        if names:
+            changes.context.tables.made(target.match.name, tuple(names))
+
+
+def _is_temporary(node: exp.Expression) -> bool:
+    properties = node.args.get("properties")
+    return properties is not None and any(isinstance(each, exp.TemporaryProperty) for each in properties.expressions)
+
+
+def _cache(changes: Changes, node: exp.Expression) -> None:
+    body = node.args.get("expression")
+    if isinstance(body, exp.Query):
+        _made(changes, node.this, query(changes.context, body, None, None), [], temporary=True)
+
+
+def _write(by: str) -> Callable[[Changes, exp.Expression], None]:
+    def handle(changes: Changes, node: exp.Expression) -> None:
+        tables = [node.this, *(node.args.get("tables") or ()), *(node.args.get("expressions") or ())]
+        for table in tables:
+            inner = table.this if isinstance(table, exp.Schema) else table
+            if isinstance(inner, exp.Table):
+                changes.write(changes.target(inner), by)
+
+    return handle
+
+
+def _drop(changes: Changes, node: exp.Expression) -> None:
+    if not (node.args.get("kind") or "").upper().endswith(("TABLE", "VIEW")):
+        return
+    for table in [node.this, *(node.args.get("tables") or ())]:
+        parts = parts_of(table) if isinstance(table, exp.Table) else ""
+        if isinstance(parts, str):
+            continue
+        temporary = changes.context.temporary_of(parts)
+        if temporary is not None:
+            del changes.context.temporary[temporary]
+        else:
+            changes.write(changes.named(parts), "drop")
+
+
+def _alter(changes: Changes, node: exp.Expression) -> None:
+    if (node.args.get("kind") or "").upper().endswith(("TABLE", "VIEW")) and isinstance(node.this, exp.Table):
+        changes.write(changes.target(node.this), "alter")
+
+
+def _copy(changes: Changes, node: exp.Expression) -> None:
+    """Rows from files into a table, or the other way."""
+    if isinstance(node.this, exp.Query):
+        query(changes.context, node.this, None, None)
+    elif node.args.get("kind") is False:
+        scope = Scope(changes.context, None, None)
+        add_source(scope, node.this.this if isinstance(node.this, exp.Schema) else node.this)
+    else:
+        _write("copy")(changes, node)
+
+
+def _load(changes: Changes, node: exp.Expression) -> None:
+    changes.write(changes.target(node.this), "load")
+
+
+def _use(changes: Changes, node: exp.Expression) -> None:
+    kind = (node.args["kind"].name if node.args.get("kind") else "").upper()
+    parts = parts_of(node.this) if isinstance(node.this, exp.Table) else ""
+    if isinstance(parts, str) or kind not in {"", "SCHEMA", "DATABASE", "CATALOG"}:
+        return
+    names = [changes.context.rules.folded(text, quoted) for text, quoted in parts]
+    if len(names) > 1:
+        changes.context.tables.use(names[0], names[1])
+    elif kind in {"DATABASE", "CATALOG"} and changes.context.rules.name in {"snowflake", "databricks", "tsql"}:
+        changes.context.tables.use(names[0], "")
+    elif changes.context.rules.name in {"tsql", "snowflake"} and not kind:
+        changes.context.tables.use(names[0], "")
+    else:
+        changes.context.tables.use("", names[0])
+
+
+def _command(changes: Changes, node: exp.Expression) -> None:
+    word = str(node.this).split(maxsplit=1)[0].lower() if node.this else ""
+    body = node.args.get("expression")
+    text = str(body.name if isinstance(body, exp.Expression) else body or "").strip()
+    if word not in _HARMLESS or (word in {"begin", "start"} and text and text.split()[0].lower() not in _TRANSACTION):
+        raise Procedural(f"{word.upper()} is not understood")
+
+
+_TRANSACTION = frozenset({"transaction", "tran", "work", "isolation", "read"})
+
+
+def _multitable(changes: Changes, node: exp.Expression) -> None:
+    """Several tables filled from one source: Snowflake's INSERT ALL, Spark's FROM … INSERT."""
+    context = changes.context
+    source = node.args["source"]
+    for item in node.expressions:
+        insert = item.this if isinstance(item, exp.ConditionalInsert) else item
+        scope = Scope(context, None, None)
+        add_source(scope, exp.Subquery(this=source) if isinstance(source, exp.Select) else source)
+        condition = item.args.get("expression") if isinstance(item, exp.ConditionalInsert) else None
+        if condition is not None:
+            affects(scope, condition, "FILTER")
+        body = insert.args.get("expression")
+        if isinstance(body, exp.Select):
+            relation = select(scope, body, reading=False)
+        elif isinstance(body, exp.Values):
+            rows = body.expressions[0]
+            relation = select(scope, exp.Select(expressions=list(rows.expressions)), reading=False)
+        else:
+            relation = Relation(star(scope, scope.sources), scope.dataset)
+        changes.insert(changes.target(insert.this), column_list(context, insert.this), relation, insert)
+
+
+_KINDS: list[tuple[type[exp.Expression] | tuple[type[exp.Expression], ...], Callable[[Changes, exp.Expression], None]]] = [
+    (exp.Select, _select_into),
+    (exp.Copy, _copy),
+    (exp.DML, _change),
+    (exp.MultitableInserts, _multitable),
+    (exp.Create, _create),
+    (exp.TruncateTable, _write("truncate")),
+    (exp.Drop, _drop),
+    (exp.Alter, _alter),
+    (exp.LoadData, _load),
+    (exp.Cache, _cache),
+    (exp.Use, _use),
+    (exp.Command, _command),
+    (
+        tuple(
+            cls
+            for cls in (
+                getattr(exp, name, None)
+                for name in (
+                    "Set Comment Commit Rollback Transaction Describe Show Pragma Analyze Grant Revoke Uncache Refresh "
+                    "Declare Kill Attach Detach Export Summarize Semicolon Reset Vacuum Savepoint"
+                ).split()
+            )
+            if cls is not None
+        ),
+        _nothing,
+    ),
+]
+
+__all__ = ["Origin", "Procedural", "merge", "run"]
