@@ -17,6 +17,7 @@ from otel_bridge.model import (
     Heartbeat,
     JobDescribed,
     JobObserved,
+    Noted,
     Observation,
     Omission,
     Phase,
@@ -87,7 +88,7 @@ class Assembler:
                 return self._error(observation)
             case DatasetObserved() | JobObserved():
                 return [_described(observation)]
-            case Unusable():
+            case Unusable() | Noted():
                 return []
 
     def started_elsewhere(self, run_id: str, now_ns: int) -> list[Transition]:

@@ -2,13 +2,14 @@
 
 from otel_bridge.extract.dialect import Dialect, connecting
 from otel_bridge.extract.dialects.bridge import Bridge
+from otel_bridge.extract.dialects.dbt.dialect import Dbt
 from otel_bridge.extract.wanted import Wanted
 from otel_bridge.model import LogEvent, Observation, Span
 from otel_bridge.namespaces import Namespaces
 
 __all__ = ["DIALECTS", "MARKERS", "Dialect", "Wanted", "extract"]
 
-DIALECTS: tuple[Dialect, ...] = (Bridge(),)
+DIALECTS: tuple[Dialect, ...] = (Dbt(), Bridge())
 """In order: the first that claims a span reads it."""
 
 MARKERS: tuple[bytes, ...] = tuple(dict.fromkeys(m for dialect in DIALECTS for m in dialect.markers))

@@ -129,19 +129,20 @@ class Reading:
         return values | picked(self._wanted.job, self._item.attributes, self._item.resource)
 
     def _run_values(self) -> dict[str, Value]:
-        values = self._values(RUN_VALUES) | {"trace": self._trace()}
+        values = self._values(RUN_VALUES) | {"trace": trace_of(self._item)}
         return values | picked(self._wanted.run, self._item.attributes, self._item.resource)
 
     def _values(self, table: Mapping[str, tuple[str, Callable[[Value], Value]]]) -> dict[str, Value]:
         found = {key: self._attributes.read(name, how) for key, (name, how) in table.items()}
         return {key: value for key, value in found.items() if value is not None}
 
-    def _trace(self) -> dict[str, Value]:
-        item = self._item
-        trace: dict[str, Value] = {"flags": item.flags & TRACE_FLAGS}
-        service = item.resource.attributes.get("service.name")
-        if isinstance(service, str) and service:
-            trace["service_name"] = service
-        if isinstance(item, Span) and item.links:
-            trace["links"] = [{"traceId": link.trace_id, "spanId": link.span_id} for link in item.links]
-        return trace
+
+def trace_of(item: Span | LogEvent) -> dict[str, Value]:
+    """What the otel_trace facet says beside the ids."""
+    trace: dict[str, Value] = {"flags": item.flags & TRACE_FLAGS}
+    service = item.resource.attributes.get("service.name")
+    if isinstance(service, str) and service:
+        trace["service_name"] = service
+    if isinstance(item, Span) and item.links:
+        trace["links"] = [{"traceId": link.trace_id, "spanId": link.span_id} for link in item.links]
+    return trace

@@ -1,4 +1,4 @@
-"""What configured custom facets want to know beyond the convention."""
+"""What the configuration wants of extraction: attributes for custom facets, and names of dbt's datasets."""
 
 from collections.abc import Iterable, Mapping
 from typing import Self
@@ -6,23 +6,24 @@ from typing import Self
 import msgspec
 
 from otel_bridge.model import Resource, Value
-from otel_bridge.settings import CustomFacet
+from otel_bridge.settings import CustomFacet, Dbt
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Names of attributes for facets of runs and jobs, and keys of dataset maps for facets of datasets."""
+    """Names of attributes for facets of runs and jobs, and keys of dataset maps for facets of datasets; `dbt`: its settings."""
 
     run: frozenset[str] = frozenset()
     job: frozenset[str] = frozenset()
     dataset: frozenset[str] = frozenset()
+    dbt: Dbt = Dbt()
 
     @classmethod
-    def of(cls, facets: Iterable[CustomFacet]) -> Self:
+    def of(cls, facets: Iterable[CustomFacet], dbt: Dbt = Dbt()) -> Self:  # noqa: B008
         """What these facets take their fields from."""
         names: dict[str, set[str]] = {"run": set(), "job": set(), "dataset": set()}
         for facet in facets:
             names[facet.slot if facet.slot in names else "dataset"].update(facet.fields.values())
-        return cls(**{slot: frozenset(found) for slot, found in names.items()})
+        return cls(**{slot: frozenset(found) for slot, found in names.items()}, dbt=dbt)
 
 
 def picked(names: frozenset[str], attributes: Mapping[str, Value], resource: Resource) -> dict[str, Value]:

@@ -120,6 +120,20 @@ class Known(msgspec.Struct, frozen=True, tag="known"):
     key: str
 
 
+class Noted(msgspec.Struct, frozen=True, tag="noted"):
+    """What a span says about the run of another one, for whoever completes that run.
+
+    `scope` is the key that the run awaits, `part` tells it from others there (of dbt: the node's unique id); notes are
+    taken in the order of `at_ns`.
+    """
+
+    evidence: Evidence
+    scope: str
+    part: str
+    at_ns: int
+    said: dict[str, Value]
+
+
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
     """The run of this span is alive at `at_ns` and promises another sign within `interval_s` seconds."""
 
@@ -178,5 +192,13 @@ class Unusable(msgspec.Struct, frozen=True, tag="unusable"):
 
 
 Observation = (
-    RunObserved | Heartbeat | ErrorObserved | SpanSeen | DatasetObserved | JobObserved | Unusable | Known
+    RunObserved
+    | Heartbeat
+    | ErrorObserved
+    | SpanSeen
+    | DatasetObserved
+    | JobObserved
+    | Unusable
+    | Known
+    | Noted
 )

@@ -53,7 +53,7 @@ class Conversion:
         columns: ColumnStage | None = None,
     ) -> None:
         self._names = Namespaces(settings.namespace)
-        self._wanted = Wanted.of(settings.facets)
+        self._wanted = Wanted.of(settings.facets, settings.dbt)
         self._order = RunOrder(foreign_runs or MemoryForeignRuns(), records)
         self._assembler = Assembler(records, settings.runs, self._order.started)
         self._columns = columns

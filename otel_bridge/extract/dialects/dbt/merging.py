@@ -1,0 +1,51 @@
+"""Facts of several sources as one: field by field the first that says anything."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from otel_bridge.extract.dialects.dbt.facts import Told
+
+F = TypeVar("F", bound=msgspec.Struct)
+_SQL_END = ";\n"
+
+
+def merged(*sources: Told) -> Told:
+    """The facts of all; earlier sources go before later ones, in every field of every part.
+
+    >>> merged(Told(tier="B"), Told(tier="D")).tier
+    'B'
+    """
+    first, *others = sources
+    for other in others:
+        first = _over(first, other)
+    return first
+
+
+def in_order(notes: list[Told]) -> Told:
+    """What queries of one node say, in the order that they ran: together they are its statement.
+
+    Of an error, an id or an adapter the last one counts.
+    """
+    statements = [note.node.sql.rstrip().rstrip(";") for note in notes if note.node.sql.strip()]
+    found = merged(*reversed(notes)) if notes else Told()
+    return msgspec.structs.replace(
+        found, node=msgspec.structs.replace(found.node, sql=_SQL_END.join(statements))
+    )
+
+
+def _over(first: F, second: F) -> F:
+    fields = msgspec.structs.fields(type(first))
+    return type(first)(
+        **{f.name: _either(getattr(first, f.name), getattr(second, f.name), _default(f)) for f in fields}
+    )
+
+
+def _either(first: Any, second: Any, default: Any) -> Any:
+    if isinstance(first, msgspec.Struct) and isinstance(second, msgspec.Struct):
+        return _over(first, second)
+    return second if first == default or first is None else first
+
+
+def _default(field: Any) -> Any:
+    return field.default_factory() if field.default is msgspec.NODEFAULT else field.default
