@@ -139,6 +139,8 @@ class Analyst:
         return _failed(CRASHED, "crashed")
 
     def _running(self) -> "_Process | None":
+        if self._process is not None and self._process.ended:
+            self.close()
         if self._process is None and self._clock() >= self._not_before_s:
             try:
                 self._process = _Process((*self._command, str(os.getpid())), self._clock)
@@ -179,6 +181,10 @@ class _Process:
     @property
     def pid(self) -> int:
         return self._child.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._child.poll() is not None
 
     def ask(self, question: bytes, until_s: float) -> bytes:
         """The answer to a question."""

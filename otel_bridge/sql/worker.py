@@ -1,8 +1,8 @@
 """The process that analyses statements: `python -m otel_bridge.sql.worker PARENT_PID`.
 
 Frames on stdin and stdout are a length and as many bytes of MessagePack: a `Statement` in, an `Outcome` out; an empty
-frame says that it is ready. It ends with its input, with its parent, or when it has nothing to do; its memory is bounded. It prints nothing: a
-statement may have secrets.
+frame says that it is ready. It ends with its input, with its parent, or when it has nothing to do; its memory is
+bounded. It prints nothing: a statement may have secrets.
 """
 
 import ctypes

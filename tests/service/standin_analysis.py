@@ -5,7 +5,7 @@ import sys
 import time
 
 from otel_bridge.sql import Analysis, Statement
-from otel_bridge.sql.worker import run
+from otel_bridge.sql.worker import IDLE_S, run
 
 
 def analyse(statement: Statement) -> Analysis:  # noqa: C901
@@ -37,4 +37,4 @@ def analyse(statement: Statement) -> Analysis:  # noqa: C901
 
 
 if __name__ == "__main__":
-    run(lambda: analyse, int(sys.argv[1]))
+    run(lambda: analyse, int(sys.argv[-1]), idle_s=0.05 if "--restless" in sys.argv else IDLE_S)

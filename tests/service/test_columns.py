@@ -138,6 +138,17 @@ def test_a_process_that_does_not_start_is_not_tried_at_each_statement() -> None:
         analyst.close()
 
 
+def test_it_ends_when_it_has_nothing_to_do() -> None:
+    analyst = Analyst(ColumnLineage(), (*STANDIN, "--restless"))
+    assert analyst.analyse(Statement("select 1")).told == "analysed"
+    end = time.monotonic() + 10
+    while not gone(analyst.pid):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert analyst.analyse(Statement("select 2")).told == "analysed"
+    analyst.close()
+
+
 PARENT = """
 import sys, time
 from otel_bridge.service.columns import Analyst
