@@ -148,29 +148,34 @@ class Selection:
         return picked.selected(received, links, tuple(recalled), tuple(newly))
 
     def _take_spans(self, picked: "_Picked", group: frames.Group) -> None:
-        whole = self._marked(group.resource) or self._marked(group.scope)
+        theirs = self._is_foreign(group.scope)
+        whole = theirs or self._marked(group.resource) or self._marked(group.scope)
         for item in group.items:
             if whole or self._marked(item):
-                self._take_span(picked, group, item)
+                self._take_span(picked, group, item, theirs)
             else:
                 picked.plain.append(item)
 
-    def _take_span(self, picked: "_Picked", group: frames.Group, item: bytes) -> None:
+    def _take_span(self, picked: "_Picked", group: frames.Group, item: bytes, theirs: bool) -> None:
         message = _parsed(Span, item) if _usable(group) else None
         if message is None:
             picked.rejected["malformed"] += 1
         elif fault := _span_fault(message):
             picked.rejected[fault] += 1
         else:
-            run = self._is_run(message, item)
+            run = theirs or self._is_run(message, item)
             key = message.trace_id + message.span_id + (_RUN if run else _CONNECTING)
             picked.rows.append(Accepted(Kind.SPAN, key, group.wrap(item)))
             self._note_parent(picked, message, item, run)
 
     def _is_run(self, message: Any, item: bytes) -> bool:
         """Whether this may be a run. An incomplete copy of its span must not keep the whole one out."""
-        named = _JOB_NAME in item or any(marker in item for marker in self._others)
+        named = _JOB_NAME in item or self._is_foreign(item)
         return named and not (_EXPORT in item and _partial(message))
+
+    def _is_foreign(self, content: bytes) -> bool:
+        """Whether another dialect than the bridge's own may claim it: of a scope, all of its spans."""
+        return any(marker in content for marker in self._others)
 
     def _note_parent(self, picked: "_Picked", message: Any, item: bytes, run: bool) -> None:
         """A run whose parent is only known by its span id has to be connected by the spans between."""

@@ -452,7 +452,7 @@ class TestLogEvents:
 
 
 def test_markers():
-    assert MARKERS == (b"openlineage.",)
+    assert MARKERS == (b"openlineage.", b"dbt.runner", b"dbt_core_event_code", b"eval_args")
 
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text() | st.binary()

@@ -45,7 +45,7 @@ class Dbt:
 
     name = "dbt"
     markers = (
-        names_of.CONVENTION.encode(),
+        b"openlineage.",
         native.SCOPE.encode(),
         fusion.EVENT_CODE.encode(),
         fusion.EVAL_ARGS.encode(),
