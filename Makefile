@@ -19,11 +19,13 @@ demo: .venv/run .venv-dbt/run
 test: .venv/dev .venv-dbt/run
 	$(BIN)/python -m pytest -m "not e2e" -n 3 --dist loadgroup
 
-check: .venv/dev
+check: .venv/dev .venv-dbt/run
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m convention --check
 	$(BIN)/mypy
+	cd instrumentation/otel-lineage && ../../$(BIN)/mypy
+	cd instrumentation/otel-bridge-dbt && ../../$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/audit.py
 
@@ -34,12 +36,13 @@ e2e: .venv/dev .venv-dbt/run
 package:
 	rm -rf build/wheels build/installed
 	$(PYTHON) -m venv build/installed
-	build/installed/bin/python -m pip --quiet wheel --no-deps -w build/wheels . ./instrumentation/otel-lineage
+	build/installed/bin/python -m pip --quiet wheel --no-deps -w build/wheels . ./instrumentation/otel-lineage ./instrumentation/otel-bridge-dbt
 	build/installed/bin/python -m pip --quiet install build/wheels/*.whl pytest
 	cp examples/test_lineage.py examples/otlp.jsonl build/installed
 	touch build/installed/pytest.ini
 	cd build/installed && bin/otel-bridge convert otlp.jsonl | grep -q COMPLETE
 	cd build/installed && bin/python -m pytest -q -W error test_lineage.py
+	cd build/installed && bin/python -c 'import dbt_otel_bridge'
 
 bench: .venv/dev .venv-dbt/run
 	$(BIN)/python -m tests.parts build

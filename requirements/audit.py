@@ -1,9 +1,10 @@
 """`python requirements/audit.py`: do the pins fit together, and is a vulnerability known in what the bridge runs on?
 
-Pins are checked offline: each is met by what is installed, and meets pyproject.toml and the other packages. Known
-vulnerabilities come from pip-audit, which asks the package index. Where it can't, the audit is skipped with a reason
-and the check passes; with AUDIT=required in the environment it fails. A finding fails the check until the package is
-updated, or the advisory accepted in advisories.toml with a reason and a date of not more than half a year ahead.
+Pins are checked offline: each is met by what is installed, and meets pyproject.toml and the other packages; those of
+dbt, which has an environment of its own, likewise. Known vulnerabilities come from pip-audit, which asks the package
+index. Where it can't, the audit is skipped with a reason and the check passes; with AUDIT=required in the environment it
+fails. A finding fails the check until the package is updated, or the advisory accepted in advisories.toml with a reason
+and a date of not more than half a year ahead.
 """
 
 import datetime as dt
@@ -13,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -37,29 +39,47 @@ def pins(file: Path) -> dict[str, str]:
     }
 
 
-def unfit(pinned: dict[str, str], project: Path) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An environment: where its packages lie, the target of make that fills it, and what of ours is in it."""
+
+    path: Sequence[str]
+    target: str
+    projects: Sequence[Path]
+
+
+def unfit(pinned: dict[str, str], place: Place) -> Iterator[str]:
     """What is not installed as pinned, and whose wishes the pins do not meet."""
-    declared = tomllib.loads(project.read_text())["project"]
-    extras = declared.get("optional-dependencies", {}).values()
-    wishes = [(project.name, wish) for group in (declared["dependencies"], *extras) for wish in group]
+    ours, wishes = _declared(place.projects)
     for name, version in pinned.items():
-        try:
-            installed = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            yield f"{name}=={version} is pinned, but not installed. Run make .venv/dev."
+        installed = next(iter(metadata.distributions(name=name, path=list(place.path))), None)
+        if installed is None:
+            yield f"{name}=={version} is pinned, but not installed. Run make {place.target}."
             continue
         if installed.version != version:
-            yield f"{name}=={version} is pinned, but {installed.version} is installed. Run make .venv/dev."
+            yield f"{name}=={version} is pinned, but {installed.version} is installed. Run make {place.target}."
         wishes += [(name, wish) for wish in installed.requires or ()]
     for who, text in wishes:
         wish = Requirement(text)
-        if wish.marker is not None and not wish.marker.evaluate({"extra": ""}):
+        if canonicalize_name(wish.name) in ours or (wish.marker and not wish.marker.evaluate({"extra": ""})):
             continue
         version = pinned.get(canonicalize_name(wish.name))
         if version is None:
             yield f"{who} needs {wish.name}, which is not pinned."
         elif not wish.specifier.contains(version, prereleases=True):
             yield f"{who} needs {wish}, but {version} is pinned."
+
+
+def _declared(projects: Sequence[Path]) -> tuple[set[str], list[tuple[str, str]]]:
+    """Names of our own packages, and what each asks for with all its extras."""
+    declared = [tomllib.loads(project.read_text())["project"] for project in projects]
+    wishes = [
+        (one["name"], wish)
+        for one in declared
+        for group in (one["dependencies"], *one.get("optional-dependencies", {}).values())
+        for wish in group
+    ]
+    return {canonicalize_name(one["name"]) for one in declared}, wishes
 
 
 def findings(file: Path) -> list[tuple[str, set[str], str]] | str:
@@ -134,8 +154,11 @@ def audited(file: Path) -> list[str]:
 
 def main() -> int:
     """Say every problem; 1 if there is one."""
-    run, dev = (ROOT / "requirements" / name for name in ("run.txt", "dev.txt"))
-    problems = [*unfit(pins(run) | pins(dev), ROOT / "pyproject.toml"), *audited(run)]
+    run, dev, dbt = (ROOT / "requirements" / name for name in ("run.txt", "dev.txt", "dbt.txt"))
+    ours = [ROOT / f"instrumentation/{name}/pyproject.toml" for name in ("otel-lineage", "otel-bridge-dbt")]
+    here = Place(sys.path, ".venv/dev", [ROOT / "pyproject.toml"])
+    with_dbt = Place([*map(str, ROOT.glob(".venv-dbt/lib/*/site-packages"))], ".venv-dbt/run", ours)
+    problems = [*unfit(pins(run) | pins(dev), here), *unfit(pins(dbt), with_dbt), *audited(run)]
     for problem in problems:
         print(f"requirements: {problem}")
     return 1 if problems else 0

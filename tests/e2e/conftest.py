@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.marquez_line import Line, line_to
 from tests.parts.marquez import Marquez
 
-SHARED = ("marquez", "kafka", "jaeger")
+SHARED = ("marquez", "kafka", "jaeger", "postgres")
 """Fixtures that live as long as the session."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts import jaeger, kafka, marquez
+from tests.parts import jaeger, kafka, marquez, postgres
 from tests.parts.required import require
 
 
@@ -40,4 +40,12 @@ def running_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Ka
     """A running Kafka broker without topics at the start of the session; name yours uniquely."""
     require("kafka")
     with kafka.run(directory=tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", name="postgres")
+def running_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Postgres]:
+    """A running PostgreSQL with an empty database at the start of the session."""
+    require("postgres")
+    with postgres.run(directory=tmp_path_factory.mktemp("postgres")) as running:
         yield running

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import pytest
 
-from tests.parts import PartMissing, collector, jaeger, kafka, marquez, marquez_client
+from tests.parts import PartMissing, collector, jaeger, kafka, marquez, marquez_client, postgres
 from tests.parts.dbt_versions import DBT_1_8, DBT_1_12, OPENLINEAGE_DBT
 
 
@@ -20,7 +20,15 @@ class Buildable(Protocol):
 
 
 Part = Literal[
-    "collector", "jaeger", "kafka", "marquez", "marquez_client", "dbt_1_8", "dbt_1_12", "openlineage_dbt"
+    "collector",
+    "jaeger",
+    "kafka",
+    "marquez",
+    "marquez_client",
+    "dbt_1_8",
+    "dbt_1_12",
+    "openlineage_dbt",
+    "postgres",
 ]
 PARTS: dict[Part, Buildable] = {
     "collector": collector,
@@ -31,6 +39,7 @@ PARTS: dict[Part, Buildable] = {
     "dbt_1_8": DBT_1_8,
     "dbt_1_12": DBT_1_12,
     "openlineage_dbt": OPENLINEAGE_DBT,
+    "postgres": postgres,
 }
 
 
