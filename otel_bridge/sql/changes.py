@@ -147,7 +147,12 @@ class Changes:
         return self._returned(target, node, env)
 
     def insert(
-        self, target: Target | None, listed: list[str], relation: Relation, node: exp.Expression, by: str = "insert"
+        self,
+        target: Target | None,
+        listed: list[str],
+        relation: Relation,
+        node: exp.Expression,
+        by: str = "insert",
     ) -> None:
         """Rows of a relation that go into a table: by name, by its list of columns, or by position."""
         if target is not None and target.temporary is not None:
@@ -192,7 +197,9 @@ class Changes:
         draft = self.write(target, "insert")
         inserted = Relation([Output(name, origin) for name, origin in draft.columns.items()])
         scope = Scope(self.context, env, None)
-        scope.sources.append(Source(_name_of(self.context, node.this), self.context.tables.relation(target.match)))
+        scope.sources.append(
+            Source(_name_of(self.context, node.this), self.context.tables.relation(target.match))
+        )
         scope.sources.append(Source((self.context.rules.key("excluded", False),), inserted, hidden=True))
         for assignment in conflict.expressions or ():
             self.assign(draft, target, scope, assignment)
@@ -239,7 +246,11 @@ class Changes:
         dataset = dict(known.dataset)
         merge(dataset, draft.dataset)
         outputs = [
-            Output(output.name, joined([output.origin, given.get(output.name.casefold(), output.origin)]), output.rest)
+            Output(
+                output.name,
+                joined([output.origin, given.get(output.name.casefold(), output.origin)]),
+                output.rest,
+            )
             for output in known.outputs
         ]
         self.context.temporary[key] = Relation(outputs, dataset)
@@ -395,7 +406,10 @@ def by_name(relation: Relation, known: Sequence[str] | None) -> dict[str, Origin
         found[name] = output.origin
         if known is not None and name.casefold() not in lows:
             found[name] = Origin(reason=NOT_A_COLUMN)
-    return {name: Origin(reason=f"several columns are called {name}") if name in twice else o for name, o in found.items()}
+    return {
+        name: Origin(reason=f"several columns are called `{name}`") if name in twice else o
+        for name, o in found.items()
+    }
 
 
 def _fit(outputs: list[Output], known: Sequence[str]) -> bool:

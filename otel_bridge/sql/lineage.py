@@ -49,6 +49,8 @@ def analyse(statement: Statement) -> Analysis:
         return Analysis(failure=str(error))
     except RecursionError:
         return Analysis(failure="nested too deeply")
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001  # whatever a statement does to the parser, it is just not understood
         return Analysis(failure=f"not understood ({type(error).__name__})")
 
@@ -64,7 +66,7 @@ def _analysed(statement: Statement, spoken: Rules, nodes: list[exp.Expression]) 
 def _place(error: ParseError) -> str:
     first = error.errors[0] if error.errors else {}
     line, column = first.get("line"), first.get("col")
-    return f" at line {line}, column {column}" if line and column else ""
+    return f" (line {line}, column {column})" if line and column else ""
 
 
 def _depth(sql: str) -> int:

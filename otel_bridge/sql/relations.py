@@ -38,7 +38,9 @@ class Output(msgspec.Struct, frozen=True):
 class Relation:
     """Columns in order, and the uses that decide which rows there are."""
 
-    def __init__(self, outputs: list[Output], dataset: Uses | None = None, table: TableName | None = None) -> None:
+    def __init__(
+        self, outputs: list[Output], dataset: Uses | None = None, table: TableName | None = None
+    ) -> None:
         self.outputs = outputs
         self.dataset: Uses = dataset if dataset is not None else {}
         self.table = table
@@ -73,7 +75,7 @@ class Relation:
         several = [rest for rest in self.rests if folded not in rest.hidden]
         if len(several) == 1:
             return several[0].lookup(name)
-        return Origin(reason=f"{name} may come from any of several tables whose columns are not known")
+        return Origin(reason=f"`{name}` may come from any of several tables whose columns are not known")
 
     def renamed(self, names: list[str], where: str) -> "Relation":
         """The same relation under other column names, as in `t(a, b)`; names may be fewer than columns."""
@@ -104,7 +106,7 @@ class Relation:
 def _enter(index: dict[str, Origin], key: str, output: Output) -> None:
     known = index.setdefault(key, output.origin)
     if known is not output.origin and known != output.origin:
-        index[key] = Origin(reason=f"several columns are called {output.name}")
+        index[key] = Origin(reason=f"several columns are called `{output.name}`")
 
 
 def unknown(names: Iterable[str], reason: str) -> Relation:

@@ -118,7 +118,9 @@ class Scope:
             if found is not None:
                 return found
             if not self.context.rules.structs:
-                return Found(Origin(reason=f"no table here is called {'.'.join(text for text, _ in parts[:-1])}"))
+                return Found(
+                    Origin(reason=f"no table here is called `{'.'.join(text for text, _ in parts[:-1])}`")
+                )
         text, quoted = parts[0]
         return Found(self.column(self.context.rules.folded(text, quoted)), len(parts) > 1)
 
@@ -160,7 +162,7 @@ class Scope:
             if not source.hidden and not origin.reason:
                 self._proven.setdefault(name.casefold(), origin)
             return origin
-        return _pseudo(self, name) or Origin(reason=f"{'.'.join(source.called)} has no column {name}")
+        return _pseudo(self, name) or Origin(reason=f"`{'.'.join(source.called)}` has no column `{name}`")
 
     def column(self, name: str) -> Origin:
         """The origin of a column named without qualifier."""
@@ -169,13 +171,17 @@ class Scope:
             return alias
         if low in self.merged:
             return self.merged[low][1]
-        known = [(source, origin) for source in self.seen() if (origin := source.relation.find(name)) is not None]
+        known = [
+            (source, origin) for source in self.seen() if (origin := source.relation.find(name)) is not None
+        ]
         if len(known) == 1:
             if self.natural_open and known[0][0] is not self.sources[0]:
-                return Origin(reason=f"{name} may be merged by a natural join of tables whose columns are not known")
+                return Origin(
+                    reason=f"`{name}` may be merged by a natural join of tables whose columns are not known"
+                )
             return known[0][1]
         if known:
-            return Origin(reason=f"{name} is a column of several tables")
+            return Origin(reason=f"`{name}` is a column of several tables")
         return self._not_known(name, low)
 
     def _not_known(self, name: str, low: str) -> Origin:
@@ -192,17 +198,17 @@ class Scope:
         if low in self._proven and len(open_) == 1:
             return self._proven[low]
         if alias is not None:
-            return Origin(reason=f"{name} may be a column of {_called(open_[0])} or an alias")
+            return Origin(reason=f"`{name}` may be a column of {_called(open_[0])} or an alias")
         if len(open_) > 1:
             several = " or ".join(_called(source) for source in open_)
-            return Origin(reason=f"{name} may come from {several}, whose columns are not known")
+            return Origin(reason=f"`{name}` may come from {several}, whose columns are not known")
         return self._only_open(name, low, open_[0])
 
     def _only_open(self, name: str, low: str, source: Source) -> Origin:
         if any(low == other.called[-1].casefold() for other in self.sources if other.called):
-            return Origin(reason=f"{name} may be a row of {name} or a column of it")
+            return Origin(reason=f"`{name}` may be a row of `{name}` or a column of it")
         if self.parent is not None and not self.soft and self.parent.might_know(name):
-            return Origin(reason=f"{name} may be a column of {_called(source)} or of the enclosing query")
+            return Origin(reason=f"`{name}` may be a column of {_called(source)} or of the enclosing query")
         origin = source.relation.guess(name)
         if not origin.reason:
             self._proven[low] = origin
@@ -224,7 +230,7 @@ class Scope:
         if self.parent is not None:
             self.outward += 1
             return self.parent.column(name)
-        return Origin(reason=f"no table here has a column {name}")
+        return Origin(reason=f"no table here has a column `{name}`")
 
     def _takes_alias(self, low: str, open_: bool) -> bool:
         if low not in self.aliases or low in self._reading:
@@ -277,7 +283,7 @@ def row(sources: list[Source]) -> Origin:
 
 
 def _called(source: Source) -> str:
-    return ".".join(source.called) or "a subquery"
+    return f"`{'.'.join(source.called)}`" if source.called else "a subquery"
 
 
 _BIGQUERY = frozenset({"_partitiontime", "_partitiondate", "_table_suffix", "_file_name"})

@@ -15,7 +15,12 @@ from otel_bridge.sql.tables import parts_of
 _PLACES = frozenset({"seq", "index", "ordinality", "pos", "offset", "rn"})
 """Columns of functions that make rows which only count them."""
 
-_VALUES_NAMES = {"postgres": ("column", 1), "redshift": ("column", 1), "snowflake": ("COLUMN", 1), "duckdb": ("col", 0)}
+_VALUES_NAMES = {
+    "postgres": ("column", 1),
+    "redshift": ("column", 1),
+    "snowflake": ("COLUMN", 1),
+    "duckdb": ("col", 0),
+}
 _VALUES_NAMES |= {"spark": ("col", 1), "databricks": ("col", 1), "hive": ("col", 1)}
 
 
@@ -126,10 +131,14 @@ def _table(scope: Scope, node: exp.Table) -> Relation:
     if temporary is not None:
         return context.temporary[temporary]
     if parts[-1][0].startswith("#"):
-        return unknown((), f"{parts[-1][0]} is a temporary table that was made elsewhere")
+        return unknown((), f"`{parts[-1][0]}` is a temporary table that was made elsewhere")
     if context.rules.name == "bigquery" and parts[-1][0].endswith("*"):
         return unknown((), "a wildcard stands for several tables")
-    if parts[-1][0].casefold() == "dual" and len(parts) == 1 and context.rules.name in {"oracle", "mysql", "snowflake"}:
+    if (
+        parts[-1][0].casefold() == "dual"
+        and len(parts) == 1
+        and context.rules.name in {"oracle", "mysql", "snowflake"}
+    ):
         return Relation([])
     match = context.tables.match(parts)
     if match.name:
@@ -144,11 +153,13 @@ def _lateral(scope: Scope, node: exp.Lateral) -> Relation:
     return _function(scope, inner, node.args.get("alias"), node)
 
 
-def _function(scope: Scope, node: exp.Expression, alias: exp.Expression | None, holder: exp.Expression) -> Relation:
+def _function(
+    scope: Scope, node: exp.Expression, alias: exp.Expression | None, holder: exp.Expression
+) -> Relation:
     """Rows that a function makes. Only of those that are known to make them of their arguments something is said."""
     names = column_names(scope, alias)
     if not generates(node):
-        return unknown(names, f"{name_of(node)} is a function that returns a table")
+        return unknown(names, f"`{name_of(node)}` is a function that returns a table")
     arguments = [seen(value(scope, argument), "TRANSFORMATION") for argument in _arguments(node)]
     place = _ordinality(scope, holder)
     if isinstance(node, exp.Generator):
@@ -168,7 +179,9 @@ def _function(scope: Scope, node: exp.Expression, alias: exp.Expression | None, 
 
 
 def _arguments(node: exp.Expression) -> list[exp.Expression]:
-    arguments = [node.this, *node.expressions] if isinstance(node.this, exp.Expression) else list(node.expressions)
+    arguments = (
+        [node.this, *node.expressions] if isinstance(node.this, exp.Expression) else list(node.expressions)
+    )
     known = {id(argument) for argument in arguments}
     arguments += [child for child in node.iter_expressions() if id(child) not in known]
     return [
@@ -207,11 +220,11 @@ def _made(scope: Scope, node: exp.Expression, names: list[str], origins: list[Or
             return origins[0]
         if index < len(names) and len(origins) == len(names):
             return origins[index]
-        return Origin(reason=f"{name} is one of several columns that UNNEST makes of several values")
+        return Origin(reason=f"`{name}` is one of several columns that UNNEST makes of several values")
 
     outputs = [Output(name, origin(index, name)) for index, name in enumerate(names)]
     if not names or (isinstance(node, exp.Unnest) and scope.context.rules.name == "bigquery"):
-        reason = f"the columns that {name_of(node)} makes are not known"
+        reason = f"the columns that `{name_of(node)}` makes are not known"
         rest = Rest(lambda name: origin(len(names) + 1, name), reason)
         outputs.append(Output("*", rest=rest))
     return outputs
@@ -289,7 +302,7 @@ def _of_any(scope: Scope, sources: list[Source], name: str) -> Origin:
     known = known or [source for source in sources if not source.hidden and source.relation.may_have(name)]
     if len(known) == 1:
         return scope.of(known[0], name)
-    return Origin(reason=f"{name} of USING is a column of {'several tables' if known else 'no table'} here")
+    return Origin(reason=f"`{name}` of USING is a column of {'several tables' if known else 'no table'} here")
 
 
 def star(scope: Scope, sources: list[Source], merging: bool = True) -> list[Output]:

@@ -108,14 +108,16 @@ class Tables:
     def _relation(self, match: Match) -> Relation:
         name = match.name
         if match.columns is not None:
-            outputs = [Output(column, Origin({(name, column, "IDENTITY"): False})) for column in match.columns]
+            outputs = [
+                Output(column, Origin({(name, column, "IDENTITY"): False})) for column in match.columns
+            ]
             return Relation(outputs, table=name)
         spelled: dict[str, Origin] = {}
 
         def lookup(column: str) -> Origin:
             return spelled.setdefault(column.casefold(), Origin({(name, column, "IDENTITY"): False}))
 
-        reason = f"the columns of {'.'.join(name)} are not known"
+        reason = f"the columns of `{'.'.join(name)}` are not known"
         return Relation([Output("*", rest=Rest(lookup, reason))], table=name)
 
     def completed(self, parts: tuple[Part, ...]) -> TableName:
@@ -136,12 +138,14 @@ class Tables:
                 columns = best[0].columns
                 return Match(best[0].name, tuple(c.name for c in columns) if columns is not None else None)
             if best:
-                several = " or ".join(sorted(".".join(table.name) for table in best))
-                return Match(reason=f"{'.'.join(text for text, _ in parts)} may be {several}")
+                several = " or ".join(sorted(f"`{'.'.join(table.name)}`" for table in best))
+                return Match(reason=f"`{'.'.join(text for text, _ in parts)}` may be {several}")
         spelled = self._names.setdefault(tuple(part.casefold() for part in full), full)
         return Match(full if self.rules.exact else spelled)
 
-    def _best(self, parts: tuple[Part, ...], full: TableName, tables: Iterable[Table], same: "_Same") -> list[Table]:
+    def _best(
+        self, parts: tuple[Part, ...], full: TableName, tables: Iterable[Table], same: "_Same"
+    ) -> list[Table]:
         """The tables that the name fits, of those that have most in common with the completed name."""
         scored: dict[int, dict[TableName, Table]] = {}
         quoted = (*([False] * (len(full) - len(parts))), *(mark for _, mark in parts))
