@@ -43,6 +43,7 @@ RESULT: Final = "dbt.result"
 BATCH: Final = "dbt.batch"
 HOOK: Final = "dbt.hook"
 OPERATION: Final = "dbt.operation"
+UNREAD: Final = "dbt.unread"
 CODE: Final = "dbt.code"
 
 RELATION_KEYS: Final = (

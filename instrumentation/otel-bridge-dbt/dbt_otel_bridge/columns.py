@@ -110,7 +110,7 @@ def muted() -> Iterator[None]:
 
     manager = get_event_manager()
     if not isinstance(manager.fire_event, _Filter):
-        manager.fire_event = _Filter(manager.fire_event)  # type: ignore[method-assign]
+        manager.fire_event = _Filter(manager.fire_event)
     before, _quiet.on = _quiet.on, True
     try:
         yield

@@ -11,7 +11,25 @@ profile: files
 version: "1.0"
 flags: {send_anonymous_usage_stats: false}
 models: {files: {+tags: alone}}
+on-run-start: "create table if not exists main.theirs_v1 as select 1 as their_id"
 """,
+    "plugins/dbt_of_another_project.py": """
+from dbt.plugins.manager import dbt_hook, dbtPlugin
+from dbt.plugins.manifest import ModelNodeArgs, PluginNodes
+
+class Another(dbtPlugin):
+    def initialize(self):
+        pass
+
+    @dbt_hook
+    def get_nodes(self):
+        nodes = PluginNodes()
+        nodes.add_model(ModelNodeArgs(name="theirs", package_name="another", identifier="theirs_v1", schema="main", database="files"))
+        return nodes
+
+plugins = [Another]
+""",
+    "models/meshed.sql": "select * from {{ ref('another', 'theirs') }}",
     "profiles.yml": """
 files:
   target: here
@@ -84,7 +102,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     (folder / "data").mkdir()
-    return Project(folder)
+    return Project(folder, env={"PYTHONPATH": str(folder / "plugins")})
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +137,14 @@ def test_a_model_in_a_file_says_where_it_is(told: Told, project: Project):
 
 def test_ephemeral_models_are_passed_through_one_after_the_other(told: Told):
     assert names(told.node("three")["dbt.inputs"]) == ["main.doc"]
+
+
+def test_a_model_of_another_project_is_external(told: Told):
+    (theirs,) = told.node("meshed")["dbt.inputs"]
+    assert names([theirs]) == ["main.theirs_v1"]
+    assert theirs["resource_type"] == "external"
+    assert theirs["unique_id"] == "model.another.theirs"
+    assert shape(theirs) == {"their_id": "INTEGER"}
 
 
 def test_a_column_that_the_project_quotes_says_so(told: Told):

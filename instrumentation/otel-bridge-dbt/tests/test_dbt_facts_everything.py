@@ -66,6 +66,25 @@ def test_its_end_counts_how_its_nodes_ended(build: Told):
     assert result["counts"].items() >= {"fail": 1, "skipped": 1, "warn": 2}.items()
 
 
+def test_its_end_says_how_the_lookups_went(told: dict[str, Told]):
+    lookups = told["build"].of("invocation_end")["dbt.result"]["lookups"]
+    assert lookups["asked"] > 15
+    assert "given_up" not in lookups
+    assert "lookups" not in told["off"].of("invocation_end")["dbt.result"]
+
+
+def test_nothing_was_unreadable(told: dict[str, Told]):
+    assert [
+        said["dbt.unread"] for one in told.values() for _, said in one.moments if "dbt.unread" in said
+    ] == []
+
+
+def test_times_have_a_zone(build: Told):
+    timing = {step["name"]: step for step in build.node("orders")["dbt.result"]["timing"]}
+    assert timing["execute"]["started_at"].endswith("+00:00")
+    assert timing["execute"]["completed_at"] > timing["compile"]["started_at"]
+
+
 def test_every_node_repeats_what_the_invocation_is(build: Told):
     said = build.of("invocation")
     shared = {name: value for name, value in said.items() if name != "dbt.kind"}

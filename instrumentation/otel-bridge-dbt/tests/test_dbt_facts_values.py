@@ -10,6 +10,7 @@ import pytest
 from dbt_otel_bridge.columns import FREE_S, SLOWEST_S, Columns, mode_from_environment
 from dbt_otel_bridge.facts.connection import connection, database_path
 from dbt_otel_bridge.facts.inputs import _is_named
+from dbt_otel_bridge.facts.nodes import _read
 from dbt_otel_bridge.facts.values import compact, message, part, plain, to_json
 
 SECRETS = {
@@ -250,3 +251,11 @@ def test_questions_that_take_long_end(took_s: float, given_up: bool):
     columns, asked = Columns("all"), Asked("duckdb")
     columns._remember(asked, "t", [], took_s, failed=False)
     assert bool(columns.given_up) is given_up
+
+
+def test_a_fact_that_raises_leaves_the_others():
+    def wrong() -> None:
+        raise KeyError("gone")
+
+    found = _read({"dbt.node": lambda: {"alias": "x"}, "dbt.inputs": wrong, "dbt.output": dict})
+    assert found == {"dbt.node": '{"alias":"x"}', "dbt.unread": '{"dbt.inputs":"KeyError: \'gone\'"}'}

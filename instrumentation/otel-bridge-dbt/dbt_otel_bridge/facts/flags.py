@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from .values import compact, part, plain, text
+from .values import compact, instant, part, text
 
 _FLAGS = (
     "full_refresh", "empty", "sample", "defer", "favor_state", "fail_fast", "event_time_start", "event_time_end",
@@ -57,8 +57,8 @@ def _owners() -> Iterator[object]:
 
 
 def _shown(value: Any) -> Any:
-    shown = plain(value)
+    shown = instant(value)
     if not isinstance(shown, dict):
         return shown if isinstance(shown, bool | int | float | str) else text(value)
     # the window of --sample
-    return "/".join(str(part) for part in shown.values())
+    return "/".join(str(end) for end in shown.values())

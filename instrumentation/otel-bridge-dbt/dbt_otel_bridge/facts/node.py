@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from dbt_otel_bridge import attributes as names
+
 from .checks import check
 from .columns import constraints
 from .inputs import compiled_code, is_physical
@@ -21,7 +23,8 @@ _CONFIG_OF = {
     "incremental": ("on_schema_change", "batch_size", "lookback", "begin", "concurrent_batches"),
     "materialized_view": ("on_configuration_change",),
 }
-_ROOT_TABLES = frozenset({"model", "seed", "snapshot"})
+_SQL_LIMIT = 1024 * 1024
+_WRITERS = frozenset({"model", "seed", "snapshot"})
 _DIALECTS = {
     "postgres": "postgres", "greenplum": "postgres", "materialize": "materialize", "risingwave": "risingwave",
     "redshift": "redshift", "snowflake": "snowflake", "bigquery": "bigquery", "databricks": "databricks",
@@ -100,10 +103,12 @@ def _checksum(checksum: Any) -> str | None:
     return text(checksum if isinstance(checksum, str) else part(checksum, "checksum"))
 
 
-def output(scope: Scope, node: Any) -> dict[str, Any]:
+def output(scope: Scope, node: Any, command: str | None) -> dict[str, Any]:
     """The relation that the node writes, nothing for nodes that write none."""
+    if command == "source freshness":
+        return {}
     kind = text(part(node, "resource_type"))
-    if kind in _ROOT_TABLES and is_physical(node):
+    if kind in _WRITERS and is_physical(node):
         return node_relation(scope, node)
     if kind == "test" and stores_failures(node):
         return {**node_relation(scope, node), "resource_type": "test"}
@@ -117,14 +122,19 @@ def stores_failures(node: Any) -> bool:
     return part(node, "should_store_failures") is True
 
 
-def code(scope: Scope, node: Any, command: str | None, *, with_sql: bool) -> dict[str, Any]:
+def code(scope: Scope, node: Any, command: str | None) -> dict[str, Any]:
     """The compiled SQL with its dialect, or the source of what is not SQL."""
-    language = text(part(node, "language")) or "sql"
-    if language != "sql" and command != "clone":
-        source = part(node, "compiled_code") or part(node, "raw_code")
-        return compact({"dbt.code": text(part(node, "raw_code") or source)}) if with_sql else {}
-    sql = _cloning(scope, node) if command == "clone" else text(compiled_code(node))
-    if not sql or not with_sql:
+    if command == "clone":
+        return sql(scope, _cloning(scope, node))
+    if (text(part(node, "language")) or "sql") == "sql":
+        return sql(scope, text(compiled_code(node)))
+    source = text(part(node, "raw_code") or compiled_code(node))
+    return {names.CODE: source} if source else {}
+
+
+def sql(scope: Scope, statement: str | None) -> dict[str, Any]:
+    """A statement in the dialect of the warehouse, by sqlglot's name; none of more than a megabyte."""
+    if not statement or len(statement) > _SQL_LIMIT:
         return {}
     dialect = _DIALECTS.get(scope.adapter_type, scope.adapter_type)
-    return {"openlineage.sql": sql, "openlineage.sql.dialect": dialect}
+    return {"openlineage.sql": statement, "openlineage.sql.dialect": dialect}

@@ -4,10 +4,9 @@ from collections import Counter
 from typing import Any
 
 from .scope import Scope
-from .values import compact, message, part, parts, plain, text
+from .values import compact, instant, message, part, parts, plain, text
 
 _FRESHNESS = ("max_loaded_at", "snapshotted_at", "age")
-_TIMING = ("name", "started_at", "completed_at")
 FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 _WRITERS = frozenset({"model", "seed", "snapshot"})
 _ROWLESS = frozenset({"view", "ephemeral", "materialized_view", "dynamic_table"})
@@ -29,11 +28,16 @@ def told(result: Any) -> dict[str, Any]:
             "thread": text(part(result, "thread_id")),
             "execution_time": part(result, "execution_time"),
             "adapter_response": plain(part(result, "adapter_response")),
-            "timing": [parts(item, _TIMING) for item in part(result, "timing") or ()],
+            "timing": [_timing(item) for item in part(result, "timing") or ()],
             "batches": _batches(part(result, "batch_results")),
             "freshness": freshness(result),
         }
     )
+
+
+def _timing(item: Any) -> dict[str, Any]:
+    times = {name: instant(part(item, name)) for name in ("started_at", "completed_at")}
+    return compact({"name": text(part(item, "name")), **times})
 
 
 def outcome(scope: Scope, node: Any, result: Any) -> dict[str, Any]:
@@ -78,6 +82,14 @@ def criteria(freshness: Any) -> dict[str, Any]:
     """When the age of a source counts: `{warn_after: {count, period}, error_after, filter}`."""
     found = parts(freshness, ("warn_after", "error_after", "filter"))
     return {name: value for name, value in found.items() if part(value, "count", 0) is not None}
+
+
+def lookups(scope: Scope) -> dict[str, Any]:
+    """How looking up columns went, nothing where nobody was asked."""
+    asked = scope.columns
+    if not asked.asked:
+        return {}
+    return compact({"asked": asked.asked, "seconds": round(asked.spent_s, 6), "given_up": asked.given_up})
 
 
 def summary(results: Any, error: BaseException | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Values of dbt's objects made plain: enums, dates and dataclasses as JSON knows them, texts without secrets."""
 
+import datetime as dt
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from otel_lineage.values import to_json
 
-__all__ = ["compact", "labels", "message", "part", "parts", "plain", "public", "text", "to_json"]
+__all__ = ["compact", "instant", "labels", "message", "part", "parts", "plain", "public", "text", "to_json"]
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # a drive's single letter is none
@@ -71,6 +72,13 @@ def part(source: object, name: str, default: Any = None) -> Any:
         return getattr(source, name, default)
     except Exception:  # noqa: BLE001  properties of dbt's objects may raise anything
         return default
+
+
+def instant(value: Any) -> Any:
+    """A time in ISO 8601; dbt keeps those of UTC without a zone."""
+    if isinstance(value, dt.datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=dt.timezone.utc)).isoformat()
+    return plain(value)
 
 
 def labels(source: object) -> list[str]:
