@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from otel_bridge.model import Dataset, JobDescribed, Run, State, Value
 from otel_bridge.sql.questions import Key, Question, Said, has_own_lineage, listed_columns, same_ending
-from otel_bridge.sql.values import DIRECT, Analysis, TableColumns, TableName, Use
+from otel_bridge.sql.values import ADDED, DIRECT, Analysis, TableColumns, TableName, Use
 
 WHOLE: Final = "*"
 """Stands for all columns: key of the uses that affect every row, and of columns whose names are not known."""
@@ -23,12 +23,12 @@ COVERAGE: Final = "column_lineage_coverage"
 DEFINING: Final = frozenset({"query", "create"})
 """Kinds of statements that say which columns the table has."""
 
-CHANGING: Final = frozenset(
-    {"query", "create", "insert", "merge", "update", "delete", "replace", "copy", "overwrite"}
-)
+CHANGING: Final = frozenset({"query", "create", "insert", "merge", "update", "delete", "load"})
 """Kinds of statements that put data into a table that the run need not have listed."""
 
-MODELS: Final = frozenset({"MODEL", "SNAPSHOT"})
+SNAPSHOT: Final = "SNAPSHOT"
+"""Type of jobs of dbt that add columns of their own to those of their query."""
+MODELS: Final = frozenset({"MODEL", SNAPSHOT})
 """Types of jobs of dbt that make a table out of others."""
 
 NO_SQL: Final = "there is no SQL to read it from"
@@ -158,12 +158,12 @@ class _Told:
         for column, uses in part.columns.items():
             self._take(column, uses)
         for column, reason in part.unresolved.items():
-            if column != WHOLE:
+            if reason == ADDED and said.job_values.get("type") == SNAPSHOT:
+                self.fields[self._name(column)] = []
+            elif column != WHOLE:
                 self._gap(self._name(column), reason)
         if self._open:
             self._rest(part.unresolved[WHOLE])
-        elif said.job_values.get("type") == "SNAPSHOT":
-            self._generated()
         self._conditions(part.dataset)
 
     def with_lineage(self) -> Dataset:
@@ -197,10 +197,6 @@ class _Told:
         self.whole, unknown = self._split(uses)
         if unknown:
             self._gap("", f"a condition is left out: {self._names.why_unknown(unknown[0].table)}", 0)
-
-    def _generated(self) -> None:
-        """Columns of a snapshot that its query does not give are dbt's own."""
-        self.fields.update((column, []) for column in self._unmentioned())
 
     def _rest(self, reason: str) -> None:
         """Columns whose names the statement does not tell: those of the schema, or one for all of them."""

@@ -12,9 +12,8 @@ from otel_bridge.sql.relations import Output, Relation, Rest, unknown
 from otel_bridge.sql.scopes import Context, Env, Scope, Source
 from otel_bridge.sql.sources import add_joins, add_source
 from otel_bridge.sql.tables import Match, Part, parts_of
-from otel_bridge.sql.values import TableColumns, TableName, Written
+from otel_bridge.sql.values import ADDED, TableColumns, TableName, Written
 
-EXTRA = "added by what writes the table"
 NOT_A_COLUMN = "not a column of the table that is written"
 NO_NAME = "an expression without a name"
 
@@ -424,7 +423,7 @@ def _rest(draft: Draft, relation: Relation, target: Target) -> None:
     """Says why columns of the target are not among those of the query."""
     rests = relation.rests
     unnamed = any(not output.name for output in relation.outputs)
-    reason = rests[0].reason if rests else NO_NAME if unnamed else EXTRA
+    reason = rests[0].reason if rests else NO_NAME if unnamed else ADDED
     if target.columns is None:
         if rests or unnamed:
             draft.unresolved.setdefault("*", reason)

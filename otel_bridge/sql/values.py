@@ -21,6 +21,9 @@ Subtype = Literal[
 DIRECT: frozenset[Subtype] = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
 """Subtypes of type DIRECT; all others are INDIRECT."""
 
+ADDED = "added by what writes the table"
+"""Reason of a column of the target that a bare query does not give."""
+
 TableName = tuple[str, ...]
 """A table's name in parts, outermost first: `("shop", "public", "orders")`, or fewer where fewer are known."""
 

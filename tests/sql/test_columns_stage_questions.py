@@ -9,6 +9,7 @@ from otel_bridge.model import Dataset, JobRef, Run, SpanRef, State
 from otel_bridge.sql import Analysis, Column, Table, TableColumns, Use, Written
 from otel_bridge.sql.answers import COVERAGE, answered, unanswerable
 from otel_bridge.sql.questions import question
+from otel_bridge.sql.values import ADDED
 
 DB = "postgres://db.example:5432"
 OTHER = "postgres://other.example:5432"
@@ -289,7 +290,8 @@ def test_one_name_in_two_namespaces_is_nobody() -> None:
 
 def test_columns_of_a_snapshot_that_are_not_in_its_query_are_generated() -> None:
     of = run(outputs=[dataset("shop.public.daily", "id", "dbt_valid_from")], type="SNAPSHOT")
-    told, coverage = tell(of, written(columns={"id": uses("id")}))
+    analysis = written(columns={"id": uses("id")}, unresolved={"dbt_valid_from": ADDED})
+    told, coverage = tell(of, analysis)
     assert told.outputs[0].values["columns"]["dbt_valid_from"] == []
     assert coverage["resolved"] == 2
 
