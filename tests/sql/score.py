@@ -60,7 +60,7 @@ def main() -> int:
     spent_ms = (time.process_time() - started) * 1000
     if given.why is not None:
         _explain(judged, given.why)
-    text = tables(figures(judged), json.loads(PEER.read_text()))
+    text = published(judged, json.loads(PEER.read_text()))
     print(text)
     print(f"{spent_ms / len(corpus):.1f} ms CPU a statement, in one go")
     if given.write:
@@ -139,8 +139,14 @@ def _peer_whole(case: Case, found: PeerFound, verdicts: list[Verdict], invented:
     return "partial" if missed or "absent" in verdicts else "exact"
 
 
-def tables(our: Figures, peer: Mapping[str, Any]) -> str:
-    """What docs/column-lineage.md publishes."""
+def published(judged: Iterable[Judgement], peer: Mapping[str, Any]) -> str:
+    """What docs/column-lineage.md has between its marks."""
+    judged = list(judged)
+    gaps = [f"- {NAMES[one.case.dialect]}: {one.case.known_gap}" for one in judged if one.case.known_gap]
+    return _tables(figures(judged), peer) + "\n".join(["", "Known gaps, absent all of them:", "", *gaps, ""])
+
+
+def _tables(our: Figures, peer: Mapping[str, Any]) -> str:
     lines = [
         "| dialect | statements | exact | partial | wrong | error | columns | right | absent | wrong | tables invented |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
