@@ -20,6 +20,7 @@ import structlog
 from otel_bridge.journal import counted_as
 from otel_bridge.model import JobDescribed, RunChanged, Transition
 from otel_bridge.model.runs import EventType
+from otel_bridge.openlineage.secrets import mask_sql
 from otel_bridge.settings import ColumnLineage
 from otel_bridge.sql import Analysis, Statement
 from otel_bridge.sql.answers import Coverage, S, answered, unanswerable, with_coverage
@@ -257,7 +258,7 @@ class ColumnStage:
             return said
         answer = self._analyst.analyse(asked.statement)
         self.counts.update({f"statement:{answer.told}": 1, "cpu_us": answer.cpu_ns // 1000})
-        said, coverage = answered(said, asked, answer.analysis)
+        said, coverage = answered(said, asked, _discreet(asked.statement, answer.analysis))
         self._count(coverage)
         return said
 
@@ -266,6 +267,17 @@ class ColumnStage:
         self.counts.update({"runs": runs, "columns": coverage.columns, "resolved": coverage.resolved})
         for gap in coverage.gaps:
             self.counts[f"gap:{counted_as(gap.reason)}"] += gap.columns
+
+
+def _discreet(statement: Statement, analysis: Analysis) -> Analysis:
+    """Without the names in its reasons if the statement has secrets: in another dialect they may be names."""
+    if not any(part.unresolved for part in analysis.columns) or mask_sql(statement.sql) == statement.sql:
+        return analysis
+    parts = tuple(
+        msgspec.structs.replace(part, unresolved={c: counted_as(r) for c, r in part.unresolved.items()})
+        for part in analysis.columns
+    )
+    return msgspec.structs.replace(analysis, columns=parts)
 
 
 def _failed(reason: str, told: Told, cpu_ns: int = 0) -> Answer:

@@ -171,6 +171,13 @@ def test_secrets_of_a_statement_are_nowhere(bridge: BridgeProcess) -> None:
     assert "geheim" not in bridge.log()
 
 
+def test_a_secret_that_reads_as_a_name_is_not_quoted(bridge: BridgeProcess) -> None:
+    sql = "select \"hunter2-geheim\" as day from orders where state = 'password=hunter2-geheim'"
+    event = send(bridge, "secret name", sql)
+    assert "no table here has a column ..." in [one["reason"] for one in coverage(event)["reasons"]]
+    assert "geheim" not in json.dumps(event["run"])
+
+
 def test_doctor_and_metrics_say_how_complete_it_is(bridge: BridgeProcess) -> None:
     send(bridge, "counted", SQL)
     figures = bridge.health()["column_lineage"]
