@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from benchmarks.bench import Bench
-from benchmarks.cases import column_lineage, latency, lineage, memory, refused
+from benchmarks.cases import column_lineage, dbt, dbt_inside, latency, lineage, memory, refused
 from benchmarks.figures import Findings
 from benchmarks.payloads import LARGE, SMALL
 
@@ -15,4 +15,7 @@ CASES: Mapping[str, Callable[[Bench], Findings]] = {
     "column-lineage": column_lineage.measure,
     "latency": latency.measure,
     "memory": memory.measure,
+    "dbt-50": partial(dbt.measure, nodes=50),
+    "dbt-500": partial(dbt.measure, nodes=500),
+    "dbt-inside": dbt_inside.measure,
 }

@@ -1,22 +1,19 @@
-"""dbt: what the plugin costs `dbt build`, next to openlineage-dbt, and what the bridge spends on a model."""
+"""What the plugin costs `dbt build`, all of the process counted, next to openlineage-dbt."""
 
-import json
 import os
 import random
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
-from benchmarks import dbt_project, proc
+from benchmarks import dbt_project
 from benchmarks.bench import Bench
 from benchmarks.figures import Check, Findings, Interval, Spread, Table, Target
-from benchmarks.load import ROOT
 from otel_bridge.testing import BridgeProcess
 from tests.dbt.running import PYTHON, QUIET, idle
 from tests.parts import PartMissing
@@ -25,8 +22,7 @@ from tests.parts.dbt_versions import OPENLINEAGE_DBT
 WITHOUT, WITH, NO_LOOKUPS = "without", "otel-bridge-dbt", "otel-bridge-dbt, no live lookups"
 ARTIFACTS, STRUCTURED = "openlineage-dbt, artifacts", "openlineage-dbt, structured logs"
 ROUNDS = {50: 8, 500: 3}
-IN_PROCESS_ROUNDS = 8
-MOST_RATIO, MOST_IN_PROCESS_MS, MOST_BRIDGE_MS, MOST_CACHED_MS = 1.03, 1.0, 15.0, 1.0
+MOST_RATIO = 1.03
 WITHIN_S = 120
 
 # Runs dbt as its command does; without the plugin if the first word says so: its folder is taken off the path.
@@ -44,11 +40,6 @@ before): {rounds} rounds, in each of which every way runs once, in random order.
 started. The receiver is a bridge, not counted: over OTLP for the plugin, over OpenLineage HTTP for openlineage-dbt
 {peer}. A ratio is taken within a round; the interval holds the median ratio with 95 % (bootstrap)."""
 
-INSIDE = """\
-The same project, built {rounds} times in one process by `dbtRunner`, with the plugin in every second invocation: what its code
-takes of the CPU, its background threads included, per node. The bridge's CPU per model of the project, everything that is
-received, analysed and delivered for it and its tests included; then once more, with statements that have not changed."""
-
 
 class _Way(msgspec.Struct, frozen=True):
     """One way to run dbt in a project of its own."""
@@ -60,14 +51,15 @@ class _Way(msgspec.Struct, frozen=True):
 
 
 def measure(bench: Bench, nodes: int) -> Findings:
-    """CPU of `dbt build` with and without."""
+    """CPU of `dbt build` with and without; a quick run builds a handful of nodes, and leaves the peer out."""
+    quick = bench.scale < 1
     rounds = max(1, min(ROUNDS[nodes], round(ROUNDS[nodes] * bench.scale)))
     with _receiver(bench, f"dbt-{nodes}") as bridge:
         models = 0
         ways = []
-        for name, argv, env in _commands(bench, bridge):
+        for name, argv, env in islice(_commands(bench, bridge), 2 if quick else None):
             folder = bench.directory / f"dbt-{nodes}-{len(ways)}"
-            models = dbt_project.write(folder, nodes)
+            models = dbt_project.write(folder, 10 if quick else nodes)
             ways.append(_Way(name, argv, env, folder))
         spent = _rounds(ways, rounds)
         bridge.wait(partial(idle, bridge), "has delivered all", WITHIN_S)
@@ -95,9 +87,7 @@ def _receiver(bench: Bench, name: str) -> Iterator[BridgeProcess]:
         yield bridge
 
 
-def _commands(
-    bench: Bench, bridge: BridgeProcess
-) -> Iterator[tuple[str, Sequence[str], Mapping[str, str]]]:
+def _commands(bench: Bench, bridge: BridgeProcess) -> Iterator[tuple[str, Sequence[str], Mapping[str, str]]]:
     launch = (str(PYTHON), "-P", "-c", LAUNCH)
     sending = {k: v for k, v in bridge.program_env().items() if k.startswith("OTEL_")}
     yield WITHOUT, (*launch, "without"), {}
@@ -138,20 +128,33 @@ def _rounds(ways: Sequence[_Way], rounds: int) -> dict[str, list[float]]:
 
 
 def _cpu_s(way: _Way) -> float:
-    argv = [*way.argv, "build"] if "--consume-structured-logs" not in way.argv else [*way.argv[:3], "build", way.argv[3]]
+    argv = (
+        [*way.argv, "build"]
+        if "--consume-structured-logs" not in way.argv
+        else [*way.argv[:3], "build", way.argv[3]]
+    )
     with (way.folder / "dbt.log").open("wb") as log:
         child = subprocess.Popen(
-            argv, cwd=way.folder, env=_clean() | QUIET | way.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            argv,
+            cwd=way.folder,
+            env=clean() | QUIET | way.env,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
         )
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise RuntimeError(f"{way.name} ended with {child.returncode}: {(way.folder / 'dbt.log').read_text()[-2000:]}")
+        raise RuntimeError(
+            f"{way.name} ended with {child.returncode}: {(way.folder / 'dbt.log').read_text()[-2000:]}"
+        )
     return used.ru_utime + used.ru_stime
 
 
-def _clean() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "OPENLINEAGE"))}
+def clean() -> dict[str, str]:
+    """The environment without what concerns telemetry, and with byte code kept, as a user has it."""
+    left_out = ("OTEL_", "OPENLINEAGE", "PYTHONDONTWRITEBYTECODE")
+    return {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
 
 
 def _table(spent: Mapping[str, Sequence[float]]) -> Table:
