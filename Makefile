@@ -34,7 +34,7 @@ e2e: .venv/dev .venv-dbt/run
 	$(BIN)/python -m pytest -m e2e tests/e2e -n 2 --dist loadgroup --durations 10
 
 package:
-	rm -rf build/wheels build/installed
+	rm -rf build/wheels build/installed build/installed-dbt
 	$(PYTHON) -m venv build/installed
 	build/installed/bin/python -m pip --quiet wheel --no-deps -w build/wheels . ./instrumentation/otel-lineage ./instrumentation/otel-bridge-dbt
 	build/installed/bin/python -m pip --quiet install build/wheels/*.whl pytest
@@ -42,7 +42,12 @@ package:
 	touch build/installed/pytest.ini
 	cd build/installed && bin/otel-bridge convert otlp.jsonl | grep -q COMPLETE
 	cd build/installed && bin/python -m pytest -q -W error test_lineage.py
-	cd build/installed && bin/python -c 'import dbt_otel_bridge'
+	$(PYTHON) -m venv build/installed-dbt
+	build/installed-dbt/bin/python -m pip --quiet install -r requirements/dbt.txt build/wheels/otel_lineage-*.whl build/wheels/otel_bridge_dbt-*.whl
+	cp -r examples/dbt build/installed-dbt/project
+	cd build/installed-dbt/project && \
+	  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9 OTEL_LINEAGE_SPOOL_DIR=spool ../bin/dbt --quiet build; test $$? = 1
+	ls build/installed-dbt/project/spool/* >/dev/null
 
 bench: .venv/dev .venv-dbt/run
 	$(BIN)/python -m tests.parts build
