@@ -68,7 +68,7 @@ class Changes:
         columns = (draft.told(table) for table, draft in self.drafts.items())
         return writes, tuple(each for each in columns if each.columns or each.dataset or each.unresolved)
 
-    def target(self, node: exp.Expression) -> Target | None:
+    def target(self, node: exp.Expr) -> Target | None:
         """The table that a node names; None if it isn't one."""
         if isinstance(node, exp.Schema):
             node = node.this
@@ -83,7 +83,7 @@ class Changes:
             relation = context.temporary[key]
             names = tuple(output.name for output in relation.outputs) if relation.closed else None
             return Target(Match(key, names), key)
-        if parts[-1][0].startswith("#"):
+        if parts[-1][0].startswith(("#", "@")):
             return None
         match = context.tables.match(parts)
         return Target(match) if match.name else None
@@ -95,7 +95,7 @@ class Changes:
         self.written.setdefault((target.match.name, by))
         return self.drafts.setdefault(target.match.name, Draft())
 
-    def change(self, node: exp.Expression, env: Env | None) -> Relation:
+    def change(self, node: exp.Expr, env: Env | None) -> Relation:
         """Runs a statement that changes tables; what it returns."""
         env = with_ctes(self.context, node, env, None)
         if isinstance(node, exp.Insert):
@@ -134,7 +134,7 @@ class Changes:
             target.match.name, tuple(output.name for output in relation.outputs) if closed else target.columns
         )
 
-    def _insert(self, node: exp.Expression, env: Env | None) -> Relation:
+    def _insert(self, node: exp.Expr, env: Env | None) -> Relation:
         target = self.target(node.this)
         listed = column_list(self.context, node.this)
         body = node.args.get("expression")
@@ -150,16 +150,18 @@ class Changes:
         target: Target | None,
         listed: list[str],
         relation: Relation,
-        node: exp.Expression,
+        node: exp.Expr,
         by: str = "insert",
     ) -> None:
         """Rows of a relation that go into a table: by name, by its list of columns, or by position."""
-        if target is not None and target.temporary is not None:
+        if target is None:
+            return
+        if target.temporary is not None:
             self._insert_temporary(target.temporary, listed, relation)
             return
         draft = self.write(target, by)
         merge(draft.dataset, relation.dataset)
-        known = target.columns if target is not None else None
+        known = target.columns
         if node.args.get("by_name"):
             for name, origin in by_name(relation, known).items():
                 draft.add(name, origin)
@@ -172,6 +174,8 @@ class Changes:
             return
         for name, origin in _by_position(names, relation, bool(listed)):
             draft.add(name, origin)
+        for name, constant in _static(node).items():
+            draft.add(spelled(name, known), value(Scope(self.context, None, None), constant))
 
     def _insert_temporary(self, key: tuple[str, ...], listed: list[str], relation: Relation) -> None:
         known = self.context.temporary[key]
@@ -189,7 +193,7 @@ class Changes:
             dataset,
         )
 
-    def _conflict(self, target: Target | None, node: exp.Expression, env: Env | None) -> None:
+    def _conflict(self, target: Target | None, node: exp.Expr, env: Env | None) -> None:
         conflict = node.args.get("conflict")
         if conflict is None or target is None or target.temporary is not None:
             return
@@ -207,7 +211,7 @@ class Changes:
             affects(scope, where.this, "FILTER")
             merge(draft.dataset, scope.dataset)
 
-    def assign(self, draft: Draft, target: Target, scope: Scope, node: exp.Expression) -> None:
+    def assign(self, draft: Draft, target: Target, scope: Scope, node: exp.Expr) -> None:
         """`SET column = expression`, or a tuple of columns and a query."""
         if not isinstance(node, exp.EQ):
             return
@@ -225,7 +229,7 @@ class Changes:
             name = _set_name(scope, column)
             draft.add(spelled(name, target.columns), origin)
 
-    def _update(self, node: exp.Expression, env: Env | None) -> Relation:
+    def _update(self, node: exp.Expr, env: Env | None) -> Relation:
         scope = Scope(self.context, env, None)
         target = self._changed_in(scope, node.this, node)
         draft = self.write(target, "update")
@@ -254,7 +258,7 @@ class Changes:
         ]
         self.context.temporary[key] = Relation(outputs, dataset)
 
-    def _delete(self, node: exp.Expression, env: Env | None) -> Relation:
+    def _delete(self, node: exp.Expr, env: Env | None) -> Relation:
         scope = Scope(self.context, env, None)
         named = node.args.get("tables")
         target = self._changed_in(scope, named[0] if named else node.this, node, node.this if named else None)
@@ -266,7 +270,7 @@ class Changes:
         return self._returned(target, node, env, scope)
 
     def _changed_in(
-        self, scope: Scope, node: exp.Expression, holder: exp.Expression, first: exp.Expression | None = None
+        self, scope: Scope, node: exp.Expr, holder: exp.Expr, first: exp.Expr | None = None
     ) -> Target | None:
         """The table that UPDATE or DELETE changes, with it and what it is joined with as sources.
 
@@ -295,7 +299,7 @@ class Changes:
         add_joins(scope, holder.args.get("joins"))
         return target
 
-    def add_target(self, scope: Scope, target: Target | None, node: exp.Expression) -> None:
+    def add_target(self, scope: Scope, target: Target | None, node: exp.Expr) -> None:
         """The table that is changed, as a source whose rows are not read from elsewhere."""
         if target is None:
             relation = unknown((), "the table that is changed is not known")
@@ -306,7 +310,7 @@ class Changes:
         scope.sources.append(Source(_name_of(self.context, node), relation))
 
     def _returned(
-        self, target: Target | None, node: exp.Expression, env: Env | None, scope: Scope | None = None
+        self, target: Target | None, node: exp.Expr, env: Env | None, scope: Scope | None = None
     ) -> Relation:
         returning = node.args.get("returning")
         if returning is None:
@@ -319,7 +323,7 @@ class Changes:
         return select(scope, exp.Select(expressions=returning.expressions), reading=False)
 
 
-def _assigned(scope: Scope, node: exp.Expression) -> Origin:
+def _assigned(scope: Scope, node: exp.Expr) -> Origin:
     if isinstance(node, exp.Column) and node.name.upper() == "DEFAULT" and not node.args.get("table"):
         return NOTHING
     if isinstance(node, exp.Anonymous) and str(node.this).upper() == "VALUES" and len(node.expressions) == 1:
@@ -330,12 +334,12 @@ def _assigned(scope: Scope, node: exp.Expression) -> Origin:
     return value(scope, node)
 
 
-def _set_name(scope: Scope, node: exp.Expression) -> str:
+def _set_name(scope: Scope, node: exp.Expr) -> str:
     """The column that is set; of `a.b = …` the column, of a struct's field its column can't be told."""
     return output_name(scope, node) or node.name
 
 
-def _name_of(context: Context, node: exp.Expression) -> tuple[str, ...]:
+def _name_of(context: Context, node: exp.Expr) -> tuple[str, ...]:
     table = node.this if isinstance(node, exp.Schema) else node
     alias = table.args.get("alias")
     if isinstance(alias, exp.TableAlias) and alias.this is not None:
@@ -344,10 +348,10 @@ def _name_of(context: Context, node: exp.Expression) -> tuple[str, ...]:
     return () if isinstance(parts, str) else tuple(context.rules.key(text, quoted) for text, quoted in parts)
 
 
-def _aliased(context: Context, start: exp.Expression, parts: tuple[Part, ...]) -> exp.Expression | None:
+def _aliased(context: Context, start: exp.Expr, parts: tuple[Part, ...]) -> exp.Expr | None:
     """The table in FROM that a single name means by its alias, or by the same name."""
     wanted = tuple(context.rules.key(text, quoted) for text, quoted in parts)
-    stack: list[exp.Expression] = [start]
+    stack: list[exp.Expr] = [start]
     while stack:
         table = stack.pop()
         if not isinstance(table, exp.Table):
@@ -358,14 +362,14 @@ def _aliased(context: Context, start: exp.Expression, parts: tuple[Part, ...]) -
     return None
 
 
-def _where(scope: Scope, node: exp.Expression) -> None:
+def _where(scope: Scope, node: exp.Expr) -> None:
     where = node.args.get("where")
     if where is not None:
         scope.clause = "where"
         affects(scope, where.this, "FILTER")
 
 
-def column_list(context: Context, node: exp.Expression) -> list[str]:
+def column_list(context: Context, node: exp.Expr) -> list[str]:
     """The columns in parentheses after a table's name, folded."""
     if not isinstance(node, exp.Schema):
         return []
@@ -433,16 +437,22 @@ def _rest(draft: Draft, relation: Relation, target: Target) -> None:
             draft.unresolved.setdefault(name, reason)
 
 
-def _positions(known: Sequence[str] | None, node: exp.Expression) -> list[str] | None:
+def _positions(known: Sequence[str] | None, node: exp.Expr) -> list[str] | None:
     """The columns that values go to by position; those of a static partition have their value already."""
     if known is None:
         return None
-    partition = node.this.args.get("partition") if isinstance(node.this, exp.Table) else None
-    partition = partition or node.args.get("partition")
-    fixed: set[str] = set()
-    if isinstance(partition, exp.Partition):
-        fixed = {each.this.name.casefold() for each in partition.expressions if isinstance(each, exp.EQ)}
+    fixed = {name.casefold() for name in _static(node)}
     return [name for name in known if name.casefold() not in fixed]
+
+
+def _static(node: exp.Expr) -> dict[str, exp.Expr]:
+    """The columns of a static partition and their values: `partition (day = '2025-01-01')`."""
+    partition = node.args.get("partition")
+    if not partition and isinstance(node.this, exp.Table):
+        partition = node.this.args.get("partition")
+    if not isinstance(partition, exp.Partition):
+        return {}
+    return {each.this.name: each.expression for each in partition.expressions if isinstance(each, exp.EQ)}
 
 
 def _by_position(names: Sequence[str], relation: Relation, listed: bool) -> list[tuple[str, Origin]]:

@@ -33,11 +33,13 @@ ALIASES = {
 }
 """Names of adapters and of `db.system.name`, as sqlglot's dialects."""
 
-KNOWN = frozenset(
+_KNOWN = (
     "athena bigquery clickhouse databricks doris dremio drill druid duckdb exasol hive materialize mysql oracle "
     "postgres presto redshift risingwave singlestore snowflake spark spark2 sqlite starrocks teradata trino "
-    "tsql".split()
+    "tsql"
 )
+KNOWN = frozenset(_KNOWN.split())
+"""Dialects of sqlglot that are spoken."""
 
 Fold = Literal["lower", "upper", "written"]
 
@@ -46,14 +48,37 @@ _WRITTEN = frozenset(
     {"", "duckdb", "tsql", "sqlite", "bigquery", "mysql", "clickhouse", "starrocks", "doris", "singlestore"}
 )
 _EXACT_QUOTED = frozenset(
-    {"postgres", "snowflake", "oracle", "exasol", "dremio", "teradata", "druid", "materialize", "risingwave", "drill"}
+    {
+        "postgres",
+        "snowflake",
+        "oracle",
+        "exasol",
+        "dremio",
+        "teradata",
+        "druid",
+        "materialize",
+        "risingwave",
+        "drill",
+    }
 )
 _EXACT_TABLES = frozenset({"bigquery", "mysql", "clickhouse", "starrocks", "doris", "singlestore"})
 _LATERAL = frozenset({"", "snowflake", "redshift", "databricks", "spark", "duckdb", "clickhouse", "teradata"})
 _WHERE = frozenset({"", "snowflake", "duckdb", "clickhouse", "teradata", "redshift"})
 _NO_GROUP = frozenset({"tsql", "oracle", "athena", "trino", "presto"})
 _STRUCTS = frozenset(
-    {"bigquery", "spark", "spark2", "databricks", "hive", "duckdb", "trino", "presto", "athena", "clickhouse", "redshift"}
+    {
+        "bigquery",
+        "spark",
+        "spark2",
+        "databricks",
+        "hive",
+        "duckdb",
+        "trino",
+        "presto",
+        "athena",
+        "clickhouse",
+        "redshift",
+    }
 )
 _IMPLICIT_RECURSION = frozenset({"tsql", "oracle", "snowflake", "teradata"})
 _PSEUDO = frozenset({"level", "rownum", "rowid", "sysdate", "systimestamp", "current_user", "session_user"})
@@ -106,5 +131,5 @@ def rules(dialect: str) -> Rules:
         group_alias=name not in _NO_GROUP,
         structs=name in _STRUCTS,
         implicit_recursion=name in _IMPLICIT_RECURSION,
-        pseudo=_PSEUDO if name in {"oracle", "snowflake", ""} else frozenset(),
+        pseudo=_PSEUDO if name in {"oracle", "snowflake", "redshift", ""} else frozenset(),
     )

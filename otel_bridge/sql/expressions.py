@@ -9,7 +9,7 @@ import msgspec
 from sqlglot import exp
 
 from otel_bridge.sql.functions import aggregate_name, aggregates, hides, is_date_part, name_of
-from otel_bridge.sql.origins import NOTHING, Origin, Uses, add, merge, raised
+from otel_bridge.sql.origins import NOTHING, Origin, Uses, add, merge, raised, seen
 from otel_bridge.sql.scopes import Scope, row
 from otel_bridge.sql.tables import Part
 from otel_bridge.sql.values import Subtype
@@ -33,7 +33,7 @@ class At(msgspec.Struct, frozen=True):
 _IDENTITY = At("IDENTITY")
 
 
-def value(scope: Scope, node: exp.Expression) -> Origin:
+def value(scope: Scope, node: exp.Expr) -> Origin:
     """The origin of an expression's value."""
     while isinstance(node, (exp.Alias, exp.Paren)):
         node = node.this
@@ -45,10 +45,42 @@ def value(scope: Scope, node: exp.Expression) -> Origin:
         return NOTHING
     walk = _Walk(scope, {})
     walk.run(node, _IDENTITY)
-    return Origin(reason=walk.reason) if walk.reason else Origin(walk.uses)
+    if walk.reason:
+        return Origin(reason=walk.reason)
+    return Origin(walk.uses, fields=_fields(scope, node) if isinstance(node, _STRUCTURED) else None)
 
 
-def affects(scope: Scope, node: exp.Expression, subtype: Subtype, correlated: Subtype | None = None) -> None:
+_STRUCTURED = (exp.Struct, exp.Bracket, exp.ArrayAgg, exp.AnyValue)
+
+
+def _fields(scope: Scope, node: exp.Expr) -> dict[str, Origin] | None:
+    """The fields of a struct, or of a row that an aggregate picks."""
+    subtype: Subtype = "IDENTITY"
+    while isinstance(
+        node, (exp.Bracket, exp.ArrayAgg, exp.AnyValue, exp.Order, exp.Limit, exp.HavingMax, exp.Paren)
+    ):
+        if isinstance(node, exp.AggFunc):
+            subtype = "AGGREGATION"
+        node = node.this
+    if isinstance(node, exp.Struct):
+        named = ((_field_name(each), each) for each in node.expressions)
+        return {
+            name: seen(value(scope, each.expression if isinstance(each, exp.PropertyEQ) else each), subtype)
+            for name, each in named
+            if name
+        }
+    if not isinstance(node, exp.Column) or not isinstance(node.this, exp.Identifier):
+        return None
+    fields = scope.resolve(column_parts(node)).origin.fields
+    return {name: seen(origin, subtype) for name, origin in fields.items()} if fields else None
+
+
+def _field_name(node: exp.Expr) -> str:
+    named = node.this if isinstance(node, exp.PropertyEQ) else node
+    return named.name.casefold() if isinstance(named, (exp.Identifier, exp.Column, exp.Literal)) else ""
+
+
+def affects(scope: Scope, node: exp.Expr, subtype: Subtype, correlated: Subtype | None = None) -> None:
     """Adds what a condition or key uses to what decides the scope's rows, so far as it is known.
 
     With `correlated`, conditions that reach out of the scope are of that subtype.
@@ -64,7 +96,7 @@ def affects(scope: Scope, node: exp.Expression, subtype: Subtype, correlated: Su
             merge(scope.dataset, walk.uses)
 
 
-def conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
+def conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
     """The parts of a condition that must all hold."""
     stack = [node]
     while stack:
@@ -77,7 +109,7 @@ def conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
             yield part
 
 
-def column_parts(node: exp.Expression) -> tuple[Part, ...]:
+def column_parts(node: exp.Expr) -> tuple[Part, ...]:
     """The parts of a dotted name, outermost first."""
     args = node.args
     return tuple(
@@ -91,9 +123,9 @@ class _Walk:
     def __init__(self, scope: Scope, uses: Uses) -> None:
         self.scope, self.uses = scope, uses
         self.reason = ""
-        self.stack: list[tuple[exp.Expression, At]] = []
+        self.stack: list[tuple[exp.Expr, At]] = []
 
-    def run(self, node: exp.Expression, at: At) -> None:
+    def run(self, node: exp.Expr, at: At) -> None:
         stack = self.stack
         stack.append((node, at))
         while stack:
@@ -105,7 +137,7 @@ class _Walk:
             handler(self, node, at)
 
     def push(self, node: object, at: At) -> None:
-        if isinstance(node, exp.Expression):
+        if isinstance(node, exp.Expr):
             self.stack.append((node, at))
         elif isinstance(node, list):
             for one in node:
@@ -123,24 +155,24 @@ class _Walk:
         self.reason = self.reason or reason
 
 
-Handler = Callable[[_Walk, exp.Expression, At], None]
+Handler = Callable[[_Walk, exp.Expr, At], None]
 
 
-def _default(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _default(walk: _Walk, node: exp.Expr, at: At) -> None:
     inner = at.under("TRANSFORMATION")
     for child in node.iter_expressions():
         walk.stack.append((child, inner))
 
 
-def _nothing(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _nothing(walk: _Walk, node: exp.Expr, at: At) -> None:
     """A constant."""
 
 
-def _this(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _this(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.push(node.this, at)
 
 
-def _column(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _column(walk: _Walk, node: exp.Expr, at: At) -> None:
     if isinstance(node.this, exp.Star):
         _row_of(walk, node, at)
         return
@@ -154,7 +186,7 @@ def _column(walk: _Walk, node: exp.Expression, at: At) -> None:
         walk.use(found.origin, at.under("TRANSFORMATION") if found.inside else at)
 
 
-def _row_of(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _row_of(walk: _Walk, node: exp.Expr, at: At) -> None:
     rules = walk.scope.context.rules
     source = walk.scope.source(tuple(rules.key(text, quoted) for text, quoted in column_parts(node)))
     if source is None:
@@ -163,18 +195,18 @@ def _row_of(walk: _Walk, node: exp.Expression, at: At) -> None:
         walk.use(row([source]), at.under("TRANSFORMATION"))
 
 
-def _star(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _star(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.use(row(list(walk.scope.seen())), at.under("TRANSFORMATION"))
 
 
-def _count(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _count(walk: _Walk, node: exp.Expr, at: At) -> None:
     if not isinstance(node.this, exp.Star):
         walk.push([node.this, node.expressions], at.under("AGGREGATION", masking=True))
 
 
-def _dot(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _dot(walk: _Walk, node: exp.Expr, at: At) -> None:
     names: list[Part] = []
-    inner: exp.Expression = node
+    inner: exp.Expr = node
     while isinstance(inner, exp.Dot):
         last = inner.expression
         if isinstance(last, exp.Identifier):
@@ -193,7 +225,7 @@ def _dot(walk: _Walk, node: exp.Expression, at: At) -> None:
         walk.push(inner, at.under("TRANSFORMATION"))
 
 
-def _query(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _query(walk: _Walk, node: exp.Expr, at: At) -> None:
     scope = walk.scope
     relation = scope.context.query(scope.context, node, scope.env, scope)
     merge(scope.dataset, relation.dataset)
@@ -204,7 +236,7 @@ def _query(walk: _Walk, node: exp.Expression, at: At) -> None:
             walk.use(output.origin, at)
 
 
-def _exists(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _exists(walk: _Walk, node: exp.Expr, at: At) -> None:
     if isinstance(node.this, exp.Query):
         scope = walk.scope
         relation = scope.context.query(scope.context, node.this, scope.env, scope)
@@ -213,7 +245,7 @@ def _exists(walk: _Walk, node: exp.Expression, at: At) -> None:
         _default(walk, node, at)
 
 
-def _case(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _case(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.push(node.this, at.under("CONDITIONAL"))
     for branch in node.args.get("ifs") or ():
         walk.push(branch.this, at.under("CONDITIONAL"))
@@ -221,12 +253,12 @@ def _case(walk: _Walk, node: exp.Expression, at: At) -> None:
     walk.push(node.args.get("default"), at.under("TRANSFORMATION"))
 
 
-def _if(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _if(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.push(node.this, at.under("CONDITIONAL"))
     walk.push([node.args.get("true"), node.args.get("false")], at.under("TRANSFORMATION"))
 
 
-def _decode(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _decode(walk: _Walk, node: exp.Expr, at: At) -> None:
     subject, *rest = node.expressions
     walk.push(subject, at.under("CONDITIONAL"))
     pairs = len(rest) // 2 * 2
@@ -234,15 +266,15 @@ def _decode(walk: _Walk, node: exp.Expression, at: At) -> None:
     walk.push([*rest[1:pairs:2], *rest[pairs:]], at.under("TRANSFORMATION"))
 
 
-def _filter(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _filter(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.push(node.this, at)
     walk.push(node.expression.this, at.under("CONDITIONAL"))
 
 
-def _window(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _window(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.push(node.this, at if aggregates_inside(node.this) else at.under("TRANSFORMATION"))
     seen: set[str] = set()
-    window: exp.Expression | None = node
+    window: exp.Expr | None = node
     while window is not None:
         walk.push(window.args.get("partition_by"), at.under("WINDOW"))
         order = window.args.get("order")
@@ -253,14 +285,14 @@ def _window(walk: _Walk, node: exp.Expression, at: At) -> None:
         seen.add(key)
 
 
-def aggregates_inside(node: exp.Expression) -> bool:
+def aggregates_inside(node: exp.Expr) -> bool:
     """Whether a window's function is an aggregate, under its FILTER or IGNORE NULLS."""
     while isinstance(node, (exp.Filter, exp.IgnoreNulls, exp.RespectNulls)):
         node = node.this
     return aggregates(node)
 
 
-def _within_group(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _within_group(walk: _Walk, node: exp.Expr, at: At) -> None:
     """Of an ordered-set aggregate the ordered column is the argument, else it is the order of the arguments."""
     function = node.this
     walk.push(function, at)
@@ -270,22 +302,22 @@ def _within_group(walk: _Walk, node: exp.Expression, at: At) -> None:
     walk.push(keys, at.under("AGGREGATION" if ordered else "SORT"))
 
 
-def _order(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _order(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.push(node.this, at)
     walk.push(node.expressions, at.under("SORT"))
 
 
-def _having_max(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _having_max(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.push(node.this, at)
     walk.push(node.expression, at.under("SORT"))
 
 
-def _lambda(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _lambda(walk: _Walk, node: exp.Expr, at: At) -> None:
     names = {parameter.name.casefold() for parameter in node.expressions}
     walk.push(node.this, At(raised(at.subtype, "TRANSFORMATION"), at.masking, at.bound | names))
 
 
-def _comprehension(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _comprehension(walk: _Walk, node: exp.Expr, at: At) -> None:
     names = {node.expression.name.casefold()}
     position = node.args.get("position")
     if position is not None:
@@ -295,30 +327,34 @@ def _comprehension(walk: _Walk, node: exp.Expression, at: At) -> None:
     walk.push([node.this, node.args.get("condition")], inner)
 
 
-def _named(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _named(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.push(node.expression, at.under("TRANSFORMATION"))
 
 
-def _ignored_frame(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _ignored_frame(walk: _Walk, node: exp.Expr, at: At) -> None:
     """Frames hold no columns of rows."""
 
 
-def _columns(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _columns(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.fail("COLUMNS(...) inside an expression names its results itself")
 
 
-def _distinct(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _distinct(walk: _Walk, node: exp.Expr, at: At) -> None:
     walk.push(node.expressions, at)
 
 
-def _anonymous(walk: _Walk, node: exp.Expression, at: At) -> None:
+def _anonymous(walk: _Walk, node: exp.Expr, at: At) -> None:
     name = name_of(node)
     aggregate = aggregate_name(name) or isinstance(node, exp.AnonymousAggFunc)
     inner = at.under("AGGREGATION" if aggregate else "TRANSFORMATION", hides(name))
     for argument in node.expressions:
         if isinstance(argument, exp.Star) and aggregate:
             continue
-        if isinstance(argument, exp.Column) and not argument.args.get("table") and is_date_part(argument.name, name):
+        if (
+            isinstance(argument, exp.Column)
+            and not argument.args.get("table")
+            and is_date_part(argument.name, name)
+        ):
             continue
         walk.push(argument, inner)
 
@@ -326,7 +362,7 @@ def _anonymous(walk: _Walk, node: exp.Expression, at: At) -> None:
 def _function(aggregate: bool, masking: bool) -> Handler:
     subtype: Subtype = "AGGREGATION" if aggregate else "TRANSFORMATION"
 
-    def handle(walk: _Walk, node: exp.Expression, at: At) -> None:
+    def handle(walk: _Walk, node: exp.Expr, at: At) -> None:
         inner = at.under(subtype, masking)
         for child in node.iter_expressions():
             walk.stack.append((child, inner))
@@ -348,7 +384,20 @@ _FIRST: tuple[tuple[tuple[str, ...], Handler], ...] = (
     (("DecodeCase",), _decode),
     (("Filter",), _filter),
     (("Window",), _window),
-    (("WindowSpec", "DataType", "Literal", "Null", "Boolean", "Var", "Parameter", "Placeholder", "Identifier"), _nothing),
+    (
+        (
+            "WindowSpec",
+            "DataType",
+            "Literal",
+            "Null",
+            "Boolean",
+            "Var",
+            "Parameter",
+            "Placeholder",
+            "Identifier",
+        ),
+        _nothing,
+    ),
     (("Table", "JSONPath", "SessionParameter"), _nothing),
     (("WithinGroup",), _within_group),
     (("Order",), _order),

@@ -4,7 +4,7 @@ sqlglot knows many by class; those that it leaves as calls of an unknown name ar
 """
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from sqlglot import exp
 
@@ -12,7 +12,9 @@ _HASHES = re.compile(
     r"^(md5|sha\d|sha$|sha_|xx_?hash|farm_?fingerprint|standard_?hash|hash$|hash_|hashbytes|murmur|city_?hash|sip_?hash"
     r"|crc32|hmac|fnv|binary_checksum|checksum$|blake|spooky_?hash|mask$|mask_)"
 )
-_COUNTS = re.compile(r"^(count|approx_?(count_)?distinct|approx_count|regr_count|hll_?(count|cardinality)|count_?if|uniq)")
+_COUNTS = re.compile(
+    r"^(count|approx_?(count_)?distinct|approx_count|regr_count|hll_?(count|cardinality)|count_?if|uniq)"
+)
 _AGGREGATES = re.compile(
     r"^(any_value|approx_\w+|arg_?(min|max)|array_agg|array_concat_agg|avg|bit_\w*agg|bit(and|or|xor)_?agg|bool_\w+"
     r"|booland_agg|boolor_agg|checksum_agg|collect_(list|set)|corr|covar_\w+|every|group_concat|histogram|hll\w*"
@@ -23,7 +25,7 @@ _AGGREGATES = re.compile(
 _GENERATORS = re.compile(
     r"^(unnest|flatten|generate_\w+|range|sequence|json\w*_(each|array_elements|object_keys|table)\w*|json_each"
     r"|json_tree|jsonb_path_query|string_split|string_to_table|regexp_split_to_table|regexp_matches|split_to_table"
-    r"|strtok_split_to_table|openjson|explode\w*|posexplode\w*|inline\w*|stack|json_tuple|jsonb?_to_record\w*"
+    r"|strtok_split_to_table|open_?json|explode\w*|posexplode\w*|inline\w*|stack|json_tuple|jsonb?_to_record\w*"
     r"|date_?range|range)$"
 )
 
@@ -32,26 +34,26 @@ _WINDOW_ONLY = tuple(
     for cls in (getattr(exp, name, None) for name in ("Lag", "Lead", "FirstValue", "LastValue", "NthValue"))
     if cls is not None
 )
-_DATE_PARTS = frozenset(
+_DATE_PARTS_TEXT = (
     "year years yyyy yy quarter quarters qq month months mm week weeks ww isoweek isoyear day days dd dayofweek "
     "dayofyear doy dow hour hours hh minute minutes mi second seconds ss millisecond milliseconds ms microsecond "
-    "microseconds us nanosecond nanoseconds ns epoch century decade date".split()
+    "microseconds us nanosecond nanoseconds ns epoch century decade date"
 )
+_DATE_PARTS = frozenset(_DATE_PARTS_TEXT.split())
 _DATE_FUNCTIONS = re.compile(r"date|time|trunc|diff|add|extract|part|slice|bucket|last_day|interval")
 
 
-def name_of(node: exp.Expression) -> str:
+def name_of(node: exp.Expr) -> str:
     """The name of a function, in lower case."""
     if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
         this = node.this
         return (this if isinstance(this, str) else this.name).lower()
-    return _class_name(type(node))
+    return _class_name(node.__class__.__name__, tuple(getattr(node, "_sql_names", None) or ()))
 
 
-@lru_cache(maxsize=None)
-def _class_name(cls: type[exp.Expression]) -> str:
-    names = getattr(cls, "_sql_names", None)
-    return (names[0] if names else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__)).lower()
+@cache
+def _class_name(name: str, sql_names: tuple[str, ...]) -> str:
+    return (sql_names[0] if sql_names else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)).lower()
 
 
 @lru_cache(maxsize=4096)
@@ -60,7 +62,7 @@ def hides(name: str) -> bool:
     return bool(_HASHES.match(name) or _COUNTS.match(name))
 
 
-def aggregates(node: exp.Expression) -> bool:
+def aggregates(node: exp.Expr) -> bool:
     """Whether the function makes one value of many rows. Those that pick a row of a window do not."""
     if isinstance(node, _WINDOW_ONLY):
         return False
@@ -75,10 +77,11 @@ def aggregate_name(name: str) -> bool:
     return bool(_AGGREGATES.match(name) or _COUNTS.match(name))
 
 
-def generates(node: exp.Expression) -> bool:
+def generates(node: exp.Expr) -> bool:
     """Whether a function in FROM makes rows of its arguments alone; others may read anything."""
     if isinstance(
-        node, (exp.Unnest, exp.Explode, exp.Posexplode, exp.Inline, exp.Stack, exp.GenerateSeries, exp.Generator)
+        node,
+        (exp.Unnest, exp.Explode, exp.Posexplode, exp.Inline, exp.Stack, exp.GenerateSeries, exp.Generator),
     ):
         return True
     return bool(_GENERATORS.match(name_of(node)))

@@ -9,7 +9,6 @@ import logging
 import re
 
 import sqlglot
-from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
 
 from otel_bridge.sql import queries
@@ -39,28 +38,42 @@ def analyse(statement: Statement) -> Analysis:
         return Analysis(failure=f"more than {DEEPEST} parentheses in each other")
     spoken = rules(statement.dialect)
     try:
-        nodes = sqlglot.parse(sql, dialect=spoken.name or None, error_level=ErrorLevel.IMMEDIATE)
-        return _analysed(statement, spoken, [node for node in nodes if node is not None])
-    except ParseError as error:
-        return Analysis(failure=f"not understood as {spoken.name or 'generic'} SQL{_place(error)}")
-    except SqlglotError:
-        return Analysis(failure=f"not understood as {spoken.name or 'generic'} SQL")
-    except Procedural as error:
-        return Analysis(failure=str(error))
-    except RecursionError:
-        return Analysis(failure="nested too deeply")
+        return _analysed(statement, spoken)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  # whatever a statement does to the parser, it is just not understood
-        return Analysis(failure=f"not understood ({type(error).__name__})")
+        return Analysis(failure=_failure(error, spoken))
 
 
-def _analysed(statement: Statement, spoken: Rules, nodes: list[exp.Expression]) -> Analysis:
+def _failure(error: Exception, spoken: Rules) -> str:
+    match error:
+        case ParseError():
+            return f"not understood as {spoken.name or 'generic'} SQL{_place(error)}"
+        case SqlglotError():
+            return f"not understood as {spoken.name or 'generic'} SQL"
+        case Procedural():
+            return str(error)
+        case RecursionError():
+            return "nested too deeply"
+        case _:
+            return f"not understood ({type(error).__name__})"
+
+
+def _analysed(statement: Statement, spoken: Rules) -> Analysis:
+    sql = _readable(statement.sql, spoken)
+    nodes = sqlglot.parse(sql, dialect=spoken.name or None, error_level=ErrorLevel.IMMEDIATE)
     context = Context(Tables(statement, spoken), spoken, queries.query, value, queries.cte_relation)
     changes = Changes(context)
-    run(changes, statement, nodes)
+    run(changes, statement, [node for node in nodes if node is not None])
     writes, columns = changes.result()
     return Analysis(tuple(context.reads), writes, columns)
+
+
+def _readable(sql: str, spoken: Rules) -> str:
+    """Spark's function `window` is a keyword to the parser."""
+    if spoken.name in {"spark", "spark2", "databricks"}:
+        return re.sub(r"\bwindow(?=\s*\()", "time_window", sql, flags=re.IGNORECASE)
+    return sql
 
 
 def _place(error: ParseError) -> str:

@@ -10,7 +10,7 @@ from otel_bridge.sql.scopes import Env, Scope
 from otel_bridge.sql.sources import add_source
 
 
-def merge_into(changes: Changes, node: exp.Expression, env: Env | None) -> Relation:
+def merge_into(changes: Changes, node: exp.Expr, env: Env | None) -> Relation:
     """Reads a MERGE, branch by branch."""
     scope = Scope(changes.context, env, None)
     target = changes.target(node.this)
@@ -33,13 +33,20 @@ def merge_into(changes: Changes, node: exp.Expression, env: Env | None) -> Relat
 
 
 def _branch(
-    changes: Changes, draft: Draft, target: Target | None, scope: Scope, source: Relation, when: exp.Expression
+    changes: Changes,
+    draft: Draft,
+    target: Target | None,
+    scope: Scope,
+    source: Relation,
+    when: exp.Expr,
 ) -> None:
+    then = when.args.get("then")
+    if isinstance(then, exp.Insert):
+        scope = _alone(scope)
     scope.clause = "where"
     condition = when.args.get("condition")
     if condition is not None:
         affects(scope, condition, "FILTER")
-    then = when.args.get("then")
     if target is None:
         return
     if isinstance(then, exp.Update):
@@ -49,9 +56,17 @@ def _branch(
             changes.assign(draft, target, scope, assignment)
     elif isinstance(then, exp.Insert):
         _insert(changes, draft, target, scope, source, then)
-    where = then.args.get("where") if isinstance(then, exp.Expression) else None
+    where = then.args.get("where") if isinstance(then, exp.Expr) else None
     if where is not None:
         affects(scope, where.this, "FILTER")
+
+
+def _alone(scope: Scope) -> Scope:
+    """Rows to insert have no partner: names mean the source's columns."""
+    alone = Scope(scope.context, scope.env, None)
+    alone.sources.append(scope.sources[0])
+    alone.dataset = scope.dataset
+    return alone
 
 
 def _all_by_name(draft: Draft, target: Target, source: Relation) -> None:
@@ -70,7 +85,7 @@ def _all_by_name(draft: Draft, target: Target, source: Relation) -> None:
 
 
 def _insert(
-    changes: Changes, draft: Draft, target: Target, scope: Scope, source: Relation, then: exp.Expression
+    changes: Changes, draft: Draft, target: Target, scope: Scope, source: Relation, then: exp.Expr
 ) -> None:
     listed, body = then.this, then.args.get("expression")
     if isinstance(listed, exp.Star):
@@ -81,7 +96,9 @@ def _insert(
         rules = scope.context.rules
         names: list[str] | tuple[str, ...] | None = target.columns
         if isinstance(listed, exp.Tuple):
-            names = [rules.folded(each.name, bool(each.this.args.get("quoted"))) for each in listed.expressions]
+            names = [
+                rules.folded(each.name, bool(each.this.args.get("quoted"))) for each in listed.expressions
+            ]
         if names is None:
             draft.unresolved.setdefault("*", "the columns of the table that is written are not known")
             return

@@ -17,10 +17,14 @@ _RANK: dict[Subtype, int] = {"IDENTITY": 0, "TRANSFORMATION": 1, "AGGREGATION": 
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """The uses that make a value; `reason` says why they are not known, "" if they are."""
+    """The uses that make a value; `reason` says why they are not known, "" if they are.
+
+    `fields` are those of a struct or a whole row, by casefolded name, where they are known one by one.
+    """
 
     uses: Uses = {}
     reason: str = ""
+    fields: dict[str, "Origin"] | None = None
 
 
 NOTHING = Origin()

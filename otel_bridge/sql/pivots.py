@@ -4,11 +4,11 @@ from sqlglot import exp
 
 from otel_bridge.sql.expressions import value
 from otel_bridge.sql.origins import Origin, Uses, add, joined, merge
-from otel_bridge.sql.relations import Output, Relation, Rest, unknown
+from otel_bridge.sql.relations import Output, Relation, unknown
 from otel_bridge.sql.scopes import Scope, Source
 
 
-def pivoted(scope: Scope, relation: Relation, called: tuple[str, ...], pivot: exp.Expression) -> Relation:
+def pivoted(scope: Scope, relation: Relation, called: tuple[str, ...], pivot: exp.Expr) -> Relation:
     """The relation after PIVOT or UNPIVOT."""
     inner = Scope(scope.context, scope.env, scope.parent)
     inner.sources.append(Source(called, relation))
@@ -17,7 +17,7 @@ def pivoted(scope: Scope, relation: Relation, called: tuple[str, ...], pivot: ex
     return result
 
 
-def _names(scope: Scope, nodes: list[exp.Expression]) -> set[str]:
+def _names(scope: Scope, nodes: list[exp.Expr]) -> set[str]:
     """Columns that expressions name, casefolded."""
     return {column.name.casefold() for node in nodes for column in node.find_all(exp.Column)}
 
@@ -30,7 +30,7 @@ def _kept(relation: Relation, without: set[str]) -> list[Output]:
     ]
 
 
-def _pivot(scope: Scope, relation: Relation, pivot: exp.Expression) -> Relation:
+def _pivot(scope: Scope, relation: Relation, pivot: exp.Expr) -> Relation:
     fields = [field for field in pivot.args.get("fields") or () if isinstance(field, exp.In)]
     columns = pivot.args.get("columns") or ()
     aggregates = list(pivot.expressions)
@@ -46,7 +46,8 @@ def _pivot(scope: Scope, relation: Relation, pivot: exp.Expression) -> Relation:
         ]
     origins = [_aggregated(scope, aggregate, keys) for aggregate in aggregates]
     made = [
-        Output(_column_name(scope, name), origins[index % len(aggregates)]) for index, name in enumerate(columns)
+        Output(_column_name(scope, name), origins[index % len(aggregates)])
+        for index, name in enumerate(columns)
     ]
     dataset: Uses = {}
     for output in kept:
@@ -54,11 +55,11 @@ def _pivot(scope: Scope, relation: Relation, pivot: exp.Expression) -> Relation:
     return Relation([*kept, *made], dataset)
 
 
-def _column_name(scope: Scope, name: exp.Expression) -> str:
+def _column_name(scope: Scope, name: exp.Expr) -> str:
     return scope.context.rules.folded(name.name, bool(name.args.get("quoted")))
 
 
-def _aggregated(scope: Scope, aggregate: exp.Expression, keys: list[exp.Expression]) -> Origin:
+def _aggregated(scope: Scope, aggregate: exp.Expr, keys: list[exp.Expr]) -> Origin:
     origin = value(scope, aggregate)
     uses: Uses = dict(origin.uses)
     reason = origin.reason
@@ -69,7 +70,7 @@ def _aggregated(scope: Scope, aggregate: exp.Expression, keys: list[exp.Expressi
     return Origin(reason=reason) if reason else Origin(uses)
 
 
-def _unpivot(scope: Scope, relation: Relation, pivot: exp.Expression) -> Relation:
+def _unpivot(scope: Scope, relation: Relation, pivot: exp.Expr) -> Relation:
     fields = [field for field in pivot.args.get("fields") or () if isinstance(field, exp.In)]
     if len(fields) != 1 or len(pivot.expressions) != 1:
         return unknown((), "an UNPIVOT of this form is not understood")
@@ -87,11 +88,11 @@ def _unpivot(scope: Scope, relation: Relation, pivot: exp.Expression) -> Relatio
     return Relation([*kept, *([*made, key] if pivot.args.get("value_columns_first") else [key, *made])])
 
 
-def _identifier(node: exp.Expression) -> exp.Expression:
+def _identifier(node: exp.Expr) -> exp.Expr:
     return node.this if isinstance(node, exp.Column) else node
 
 
-def _columns_of(item: exp.Expression) -> list[exp.Expression]:
+def _columns_of(item: exp.Expr) -> list[exp.Expr]:
     while isinstance(item, (exp.Alias, exp.PivotAlias, exp.Paren)):
         item = item.this
     return list(item.expressions) if isinstance(item, exp.Tuple) else [item]

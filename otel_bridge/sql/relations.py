@@ -109,10 +109,15 @@ def _enter(index: dict[str, Origin], key: str, output: Output) -> None:
         index[key] = Origin(reason=f"several columns are called `{output.name}`")
 
 
+def unknown_rest(reason: str) -> Output:
+    """Columns of which nothing is known."""
+    return Output("*", rest=Rest(lambda _: Origin(reason=reason), reason))
+
+
 def unknown(names: Iterable[str], reason: str) -> Relation:
     """A relation of which nothing is known but perhaps names."""
     outputs = [Output(name, Origin(reason=reason)) for name in names]
-    return Relation(outputs or [Output("*", rest=Rest(lambda _: Origin(reason=reason), reason))])
+    return Relation(outputs or [unknown_rest(reason)])
 
 
 def stacked(relations: list[Relation]) -> Relation:
@@ -153,8 +158,7 @@ def _stacked_open(relations: list[Relation]) -> list[Output]:
             reason = next((rest.reason for relation in relations for rest in relation.rests), "")
             names = [left.name for left in relations[0].outputs[index:] if left.name and not left.rest]
             outputs.extend(Output(name, Origin(reason=reason)) for name in names)
-            outputs.append(Output("*", rest=Rest(lambda _: Origin(reason=reason), reason)))
-            return outputs
+            return [*outputs, unknown_rest(reason)]
         outputs.append(Output(output.name, _one_of([cell.origin for cell in row if cell])))
     return outputs
 
@@ -172,5 +176,5 @@ def stacked_by_name(relations: list[Relation]) -> Relation:
     if rests:
         reason = rests[0].reason
         outputs = [Output(name, Origin(reason=reason)) for name, _ in found.values()]
-        return Relation([*outputs, Output("*", rest=Rest(lambda _: Origin(reason=reason), reason))], dataset)
+        return Relation([*outputs, unknown_rest(reason)], dataset)
     return Relation([Output(name, _one_of(origins)) for name, origins in found.values()], dataset)

@@ -19,13 +19,13 @@ class Context:
         self,
         tables: Tables,
         rules: Rules,
-        query: Callable[["Context", exp.Expression, "Env | None", "Scope | None"], Relation],
-        value: Callable[["Scope", exp.Expression], Origin],
+        query: Callable[["Context", exp.Expr, "Env | None", "Scope | None"], Relation],
+        value: Callable[["Scope", exp.Expr], Origin],
         cte: Callable[["Context", "Cte"], Relation],
     ) -> None:
         self.tables, self.rules = tables, rules
         self.query, self.value, self.cte = query, value, cte
-        self.change: Callable[[exp.Expression, Env | None], Relation] | None = None
+        self.change: Callable[[exp.Expr, Env | None], Relation] | None = None
         self.reads: dict[TableName, None] = {}
         self.temporary: dict[tuple[str, ...], Relation] = {}
 
@@ -87,14 +87,14 @@ class Found(msgspec.Struct, frozen=True):
 class Scope:
     """One SELECT while it is read. `dataset` gathers what decides which rows it yields."""
 
-    def __init__(self, context: Context, env: Env | None, parent: "Scope | None", soft: bool = False) -> None:
+    def __init__(self, context: Context, env: Env | None, parent: "Scope | None") -> None:
         self.context, self.env, self.parent = context, env, parent
-        self.soft = soft
+        self.last_resort = False
         self.sources: list[Source] = []
         self.merged: dict[str, tuple[str, Origin]] = {}
         self.natural_open = False
-        self.aliases: dict[str, exp.Expression] = {}
-        self.windows: dict[str, exp.Expression] = {}
+        self.aliases: dict[str, exp.Expr] = {}
+        self.windows: dict[str, exp.Expr] = {}
         self.dataset: Uses = {}
         self.clause = "from"
         self.outward = 0
@@ -122,7 +122,7 @@ class Scope:
                     Origin(reason=f"no table here is called `{'.'.join(text for text, _ in parts[:-1])}`")
                 )
         text, quoted = parts[0]
-        return Found(self.column(self.context.rules.folded(text, quoted)), len(parts) > 1)
+        return _inside(self.column(self.context.rules.folded(text, quoted)), parts[1:])
 
     def source(self, qualifier: tuple[str, ...]) -> Source | None:
         """The source of that name, of this scope or one around it."""
@@ -146,7 +146,7 @@ class Scope:
                         for inner in passed:
                             inner.outward += 1
                         name = rules.folded(*parts[length])
-                        return Found(scope.of(source, name), len(parts) > length + 1)
+                        return _inside(scope.of(source, name), parts[length + 1 :])
             passed.append(scope)
             scope = scope.parent
         return None
@@ -195,9 +195,13 @@ class Scope:
             return pseudo
         if not open_:
             return self._outside(name)
+        return self._open(name, low, open_, alias is not None)
+
+    def _open(self, name: str, low: str, open_: list[Source], aliased: bool) -> Origin:
+        """A name that sources may have whose columns are not known."""
         if low in self._proven and len(open_) == 1:
             return self._proven[low]
-        if alias is not None:
+        if aliased:
             return Origin(reason=f"`{name}` may be a column of {_called(open_[0])} or an alias")
         if len(open_) > 1:
             several = " or ".join(_called(source) for source in open_)
@@ -207,7 +211,7 @@ class Scope:
     def _only_open(self, name: str, low: str, source: Source) -> Origin:
         if any(low == other.called[-1].casefold() for other in self.sources if other.called):
             return Origin(reason=f"`{name}` may be a row of `{name}` or a column of it")
-        if self.parent is not None and not self.soft and self.parent.might_know(name):
+        if self.parent is not None and not self.parent.last_resort and self.parent.might_know(name):
             return Origin(reason=f"`{name}` may be a column of {_called(source)} or of the enclosing query")
         origin = source.relation.guess(name)
         if not origin.reason:
@@ -267,9 +271,20 @@ class Scope:
         return found
 
 
+def _inside(origin: Origin, path: tuple[Part, ...]) -> Found:
+    """A field inside a column's value: its own origin if that is known, else that of the whole value."""
+    for index, (text, _) in enumerate(path):
+        field = origin.fields.get(text.casefold()) if origin.fields else None
+        if field is None:
+            return Found(origin, index < len(path))
+        origin = field
+    return Found(origin)
+
+
 def row(sources: list[Source]) -> Origin:
     """The origin of whole rows."""
     uses: Uses = {}
+    fields: dict[str, Origin] = {}
     for source in sources:
         if not source.relation.closed:
             return Origin(reason=f"a row of {_called(source)}, whose columns are not known")
@@ -279,7 +294,8 @@ def row(sources: list[Source]) -> Origin:
             for (table, column, subtype), mask in output.origin.uses.items():
                 key = (table, column, subtype if subtype != "IDENTITY" else "TRANSFORMATION")
                 uses[key] = mask and uses.get(key, True)
-    return Origin(uses)
+            fields[output.name.casefold()] = output.origin
+    return Origin(uses, fields=fields)
 
 
 def _called(source: Source) -> str:

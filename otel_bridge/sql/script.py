@@ -14,11 +14,12 @@ from otel_bridge.sql.sources import add_source, star
 from otel_bridge.sql.tables import Match, parts_of
 from otel_bridge.sql.values import Statement
 
-_HARMLESS = frozenset(
+_WORDS = (
     "analyze analyse begin checkpoint close comment commit deallocate describe desc detach discard explain fetch flush "
     "go grant list listen lock msck notify optimize pragma print put refresh release remove reset revoke rollback "
-    "savepoint security set show start start_transaction uncache undrop unlisten unload unset use vacuum zorder".split()
+    "savepoint security set show start start_transaction uncache undrop unlisten unload unset use vacuum zorder"
 )
+_HARMLESS = frozenset(_WORDS.split())
 """Statements that the parser leaves alone and that move no rows between tables."""
 
 
@@ -26,7 +27,7 @@ class Procedural(Exception):
     """A script with control flow, or a call of what can't be seen; says which."""
 
 
-def run(changes: Changes, statement: Statement, nodes: list[exp.Expression]) -> None:
+def run(changes: Changes, statement: Statement, nodes: list[exp.Expr]) -> None:
     """Runs a script."""
     bare = [node for node in nodes if _is_bare(node)]
     for node in nodes:
@@ -40,13 +41,13 @@ def run(changes: Changes, statement: Statement, nodes: list[exp.Expression]) -> 
             _run(changes, node)
 
 
-def _is_bare(node: exp.Expression) -> bool:
+def _is_bare(node: exp.Expr) -> bool:
     if isinstance(node, exp.Select):
         return node.args.get("into") is None
     return isinstance(node, (exp.Query, exp.Values, exp.Pivot))
 
 
-def _run(changes: Changes, node: exp.Expression) -> None:
+def _run(changes: Changes, node: exp.Expr) -> None:
     for cls, handler in _KINDS:
         if isinstance(node, cls):
             handler(changes, node)
@@ -54,15 +55,15 @@ def _run(changes: Changes, node: exp.Expression) -> None:
     raise Procedural(f"a statement that is not understood: {type(node).__name__}")
 
 
-def _change(changes: Changes, node: exp.Expression) -> None:
+def _change(changes: Changes, node: exp.Expr) -> None:
     changes.change(node, None)
 
 
-def _nothing(changes: Changes, node: exp.Expression) -> None:
+def _nothing(changes: Changes, node: exp.Expr) -> None:
     """Moves no rows."""
 
 
-def _select_into(changes: Changes, node: exp.Expression) -> None:
+def _select_into(changes: Changes, node: exp.Expr) -> None:
     into = node.args["into"]
     relation = query(changes.context, node, None, None)
     temporary = bool(into.args.get("temporary"))
@@ -70,12 +71,12 @@ def _select_into(changes: Changes, node: exp.Expression) -> None:
 
 
 def _made(
-    changes: Changes, table: exp.Expression, relation: Relation, names: list[str], *, temporary: bool
+    changes: Changes, table: exp.Expr, relation: Relation, names: list[str], *, temporary: bool
 ) -> None:
     parts = parts_of(table)
     if isinstance(parts, str):
         return
-    if temporary or parts[-1][0].startswith("#"):
+    if temporary or parts[-1][0].startswith(("#", "@")):
         key = tuple(changes.context.rules.key(text, quoted) for text, quoted in parts)
         relation = relation.renamed(names, "the table")
         changes.context.temporary[key] = Relation(relation.outputs, relation.dataset)
@@ -85,7 +86,7 @@ def _made(
         changes.create(target, relation, names)
 
 
-def _create(changes: Changes, node: exp.Expression) -> None:
+def _create(changes: Changes, node: exp.Expr) -> None:
     kind = (node.args.get("kind") or "").upper()
     if kind in {"PROCEDURE", "FUNCTION", "TRIGGER", "MACRO", "TASK"} and kind != "MACRO":
         raise Procedural(f"the body of a {kind.lower()} is not read")
@@ -106,14 +107,18 @@ def _create(changes: Changes, node: exp.Expression) -> None:
         _empty(changes, table, names, temporary=temporary)
 
 
-def _empty(changes: Changes, table: exp.Expression, names: list[str], *, temporary: bool) -> None:
+def _empty(changes: Changes, table: exp.Expr, names: list[str], *, temporary: bool) -> None:
     """A table that is made without rows."""
     parts = parts_of(table)
     if isinstance(parts, str):
         return
-    if temporary or parts[-1][0].startswith("#"):
+    if temporary or parts[-1][0].startswith(("#", "@")):
         key = tuple(changes.context.rules.key(text, quoted) for text, quoted in parts)
-        made = Relation([Output(name) for name in names]) if names else unknown((), "a temporary table like another")
+        made = (
+            Relation([Output(name) for name in names])
+            if names
+            else unknown((), "a temporary table like another")
+        )
         changes.context.temporary[key] = made
         return
     target = changes.named(parts)
@@ -123,19 +128,21 @@ def _empty(changes: Changes, table: exp.Expression, names: list[str], *, tempora
             changes.context.tables.made(target.match.name, tuple(names))
 
 
-def _is_temporary(node: exp.Expression) -> bool:
+def _is_temporary(node: exp.Expr) -> bool:
     properties = node.args.get("properties")
-    return properties is not None and any(isinstance(each, exp.TemporaryProperty) for each in properties.expressions)
+    return properties is not None and any(
+        isinstance(each, exp.TemporaryProperty) for each in properties.expressions
+    )
 
 
-def _cache(changes: Changes, node: exp.Expression) -> None:
+def _cache(changes: Changes, node: exp.Expr) -> None:
     body = node.args.get("expression")
     if isinstance(body, exp.Query):
         _made(changes, node.this, query(changes.context, body, None, None), [], temporary=True)
 
 
-def _write(by: str) -> Callable[[Changes, exp.Expression], None]:
-    def handle(changes: Changes, node: exp.Expression) -> None:
+def _write(by: str) -> Callable[[Changes, exp.Expr], None]:
+    def handle(changes: Changes, node: exp.Expr) -> None:
         tables = [node.this, *(node.args.get("tables") or ()), *(node.args.get("expressions") or ())]
         for table in tables:
             inner = table.this if isinstance(table, exp.Schema) else table
@@ -145,7 +152,7 @@ def _write(by: str) -> Callable[[Changes, exp.Expression], None]:
     return handle
 
 
-def _drop(changes: Changes, node: exp.Expression) -> None:
+def _drop(changes: Changes, node: exp.Expr) -> None:
     if not (node.args.get("kind") or "").upper().endswith(("TABLE", "VIEW")):
         return
     for table in [node.this, *(node.args.get("tables") or ())]:
@@ -159,12 +166,50 @@ def _drop(changes: Changes, node: exp.Expression) -> None:
             changes.write(changes.named(parts), "drop")
 
 
-def _alter(changes: Changes, node: exp.Expression) -> None:
-    if (node.args.get("kind") or "").upper().endswith(("TABLE", "VIEW")) and isinstance(node.this, exp.Table):
-        changes.write(changes.target(node.this), "alter")
+def _alter(changes: Changes, node: exp.Expr) -> None:
+    if not (node.args.get("kind") or "").upper().endswith(("TABLE", "VIEW")) or not isinstance(
+        node.this, exp.Table
+    ):
+        return
+    target = changes.target(node.this)
+    changes.write(target, "alter")
+    if target is None or target.temporary is not None or target.columns is None:
+        return
+    columns = list(target.columns)
+    for action in node.args.get("actions") or ():
+        columns = _altered(changes, columns, action)
+    changes.context.tables.made(target.match.name, tuple(columns))
 
 
-def _copy(changes: Changes, node: exp.Expression) -> None:
+def _altered(changes: Changes, columns: list[str], action: exp.Expr) -> list[str]:
+    rules = changes.context.rules
+    if isinstance(action, exp.ColumnDef):
+        name = rules.folded(action.name, bool(action.this.args.get("quoted")))
+        known = any(column.casefold() == name.casefold() for column in columns)
+        return columns if known else [*columns, name]
+    if isinstance(action, exp.Drop):
+        gone = {column.name.casefold() for column in action.args.get("tables") or ()}
+        return [column for column in columns if column.casefold() not in gone]
+    if isinstance(action, exp.RenameColumn):
+        old, new = action.this.name.casefold(), action.args["to"]
+        renamed = rules.folded(new.name, bool(new.this.args.get("quoted")))
+        return [renamed if column.casefold() == old else column for column in columns]
+    return columns
+
+
+def _declare(changes: Changes, node: exp.Expr) -> None:
+    """`DECLARE @t TABLE (...)` makes a temporary table, other variables none."""
+    for item in node.expressions:
+        schema = item.args.get("kind")
+        if isinstance(schema, exp.Schema):
+            names = column_list(changes.context, schema)
+            for variable in item.this if isinstance(item.this, list) else [item.this]:
+                changes.context.temporary["@" + variable.name.casefold(),] = Relation(
+                    [Output(name) for name in names]
+                )
+
+
+def _copy(changes: Changes, node: exp.Expr) -> None:
     """Rows from files into a table, or the other way."""
     if isinstance(node.this, exp.Query):
         query(changes.context, node.this, None, None)
@@ -175,11 +220,15 @@ def _copy(changes: Changes, node: exp.Expression) -> None:
         _write("copy")(changes, node)
 
 
-def _load(changes: Changes, node: exp.Expression) -> None:
+def _load(changes: Changes, node: exp.Expr) -> None:
     changes.write(changes.target(node.this), "load")
 
 
-def _use(changes: Changes, node: exp.Expression) -> None:
+_DATABASES = frozenset({"snowflake", "databricks", "tsql"})
+"""Dialects whose USE of a database leaves the schema."""
+
+
+def _use(changes: Changes, node: exp.Expr) -> None:
     kind = (node.args["kind"].name if node.args.get("kind") else "").upper()
     parts = parts_of(node.this) if isinstance(node.this, exp.Table) else ""
     if isinstance(parts, str) or kind not in {"", "SCHEMA", "DATABASE", "CATALOG"}:
@@ -187,26 +236,26 @@ def _use(changes: Changes, node: exp.Expression) -> None:
     names = [changes.context.rules.folded(text, quoted) for text, quoted in parts]
     if len(names) > 1:
         changes.context.tables.use(names[0], names[1])
-    elif kind in {"DATABASE", "CATALOG"} and changes.context.rules.name in {"snowflake", "databricks", "tsql"}:
-        changes.context.tables.use(names[0], "")
-    elif changes.context.rules.name in {"tsql", "snowflake"} and not kind:
+    elif (kind or "DATABASE") in {"DATABASE", "CATALOG"} and changes.context.rules.name in _DATABASES:
         changes.context.tables.use(names[0], "")
     else:
         changes.context.tables.use("", names[0])
 
 
-def _command(changes: Changes, node: exp.Expression) -> None:
+def _command(changes: Changes, node: exp.Expr) -> None:
     word = str(node.this).split(maxsplit=1)[0].lower() if node.this else ""
     body = node.args.get("expression")
-    text = str(body.name if isinstance(body, exp.Expression) else body or "").strip()
-    if word not in _HARMLESS or (word in {"begin", "start"} and text and text.split()[0].lower() not in _TRANSACTION):
+    text = str(body.name if isinstance(body, exp.Expr) else body or "").strip()
+    if word not in _HARMLESS or (
+        word in {"begin", "start"} and text and text.split()[0].lower() not in _TRANSACTION
+    ):
         raise Procedural(f"{word.upper()} is not understood")
 
 
 _TRANSACTION = frozenset({"transaction", "tran", "work", "isolation", "read"})
 
 
-def _multitable(changes: Changes, node: exp.Expression) -> None:
+def _multitable(changes: Changes, node: exp.Expr) -> None:
     """Several tables filled from one source: Snowflake's INSERT ALL, Spark's FROM … INSERT."""
     context = changes.context
     source = node.args["source"]
@@ -228,7 +277,30 @@ def _multitable(changes: Changes, node: exp.Expression) -> None:
         changes.insert(changes.target(insert.this), column_list(context, insert.this), relation, insert)
 
 
-_KINDS: list[tuple[type[exp.Expression] | tuple[type[exp.Expression], ...], Callable[[Changes, exp.Expression], None]]] = [
+_STILL = (
+    exp.Analyze,
+    exp.Attach,
+    exp.Comment,
+    exp.Commit,
+    exp.Describe,
+    exp.Detach,
+    exp.Export,
+    exp.Grant,
+    exp.Kill,
+    exp.Pragma,
+    exp.Refresh,
+    exp.Revoke,
+    exp.Rollback,
+    exp.Semicolon,
+    exp.Set,
+    exp.Show,
+    exp.Summarize,
+    exp.Transaction,
+    exp.Uncache,
+)
+"""Statements that move no rows between tables."""
+
+_KINDS: list[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[[Changes, exp.Expr], None]]] = [
     (exp.Select, _select_into),
     (exp.Copy, _copy),
     (exp.DML, _change),
@@ -241,18 +313,9 @@ _KINDS: list[tuple[type[exp.Expression] | tuple[type[exp.Expression], ...], Call
     (exp.Cache, _cache),
     (exp.Use, _use),
     (exp.Command, _command),
+    (exp.Declare, _declare),
     (
-        tuple(
-            cls
-            for cls in (
-                getattr(exp, name, None)
-                for name in (
-                    "Set Comment Commit Rollback Transaction Describe Show Pragma Analyze Grant Revoke Uncache Refresh "
-                    "Declare Kill Attach Detach Export Summarize Semicolon Reset Vacuum Savepoint"
-                ).split()
-            )
-            if cls is not None
-        ),
+        _STILL,
         _nothing,
     ),
 ]

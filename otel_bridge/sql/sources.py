@@ -8,9 +8,9 @@ from otel_bridge.sql.expressions import affects, value
 from otel_bridge.sql.functions import generates, name_of
 from otel_bridge.sql.origins import NOTHING, Origin, Uses, add, joined, merge, seen
 from otel_bridge.sql.pivots import pivoted
-from otel_bridge.sql.relations import Output, Relation, Rest, unknown
-from otel_bridge.sql.scopes import Scope, Source, visible
-from otel_bridge.sql.tables import parts_of
+from otel_bridge.sql.relations import Output, Relation, Rest, unknown, unknown_rest
+from otel_bridge.sql.scopes import Context, Scope, Source, visible
+from otel_bridge.sql.tables import Part, parts_of
 
 _PLACES = frozenset({"seq", "index", "ordinality", "pos", "offset", "rn"})
 """Columns of functions that make rows which only count them."""
@@ -24,7 +24,7 @@ _VALUES_NAMES = {
 _VALUES_NAMES |= {"spark": ("col", 1), "databricks": ("col", 1), "hive": ("col", 1)}
 
 
-def read_from(scope: Scope, node: exp.Expression) -> None:
+def read_from(scope: Scope, node: exp.Expr) -> None:
     """Adds what a SELECT reads from, join by join."""
     start = node.args.get("from_")
     if start is not None:
@@ -34,13 +34,13 @@ def read_from(scope: Scope, node: exp.Expression) -> None:
     add_joins(scope, node.args.get("joins"))
 
 
-def add_joins(scope: Scope, joins: Iterable[exp.Expression] | None) -> None:
+def add_joins(scope: Scope, joins: Iterable[exp.Expr] | None) -> None:
     """Adds the sources of joins, and their conditions."""
     for join in joins or ():
         _join(scope, join)
 
 
-def add_source(scope: Scope, node: exp.Expression) -> None:
+def add_source(scope: Scope, node: exp.Expr) -> None:
     """Adds one item of FROM."""
     if isinstance(node, (exp.Subquery, exp.Paren)) and isinstance(node.this, (exp.Table, exp.Join)):
         _add_group(scope, node)
@@ -61,7 +61,7 @@ def add_source(scope: Scope, node: exp.Expression) -> None:
     add_joins(scope, node.args.get("joins") if isinstance(node, exp.Table) else None)
 
 
-def _add_group(scope: Scope, node: exp.Expression) -> None:
+def _add_group(scope: Scope, node: exp.Expr) -> None:
     """Joins in parentheses: with an alias they are one source, else several."""
     alias = node.args.get("alias")
     if not alias:
@@ -75,11 +75,11 @@ def _add_group(scope: Scope, node: exp.Expression) -> None:
     scope.add(Source(_called(scope, node), relation.renamed(column_names(scope, alias), "an alias")))
 
 
-def _key(scope: Scope, identifier: exp.Expression) -> str:
+def _key(scope: Scope, identifier: exp.Expr) -> str:
     return scope.context.rules.key(identifier.name, bool(identifier.args.get("quoted")))
 
 
-def column_names(scope: Scope, alias: exp.Expression | None) -> list[str]:
+def column_names(scope: Scope, alias: exp.Expr | None) -> list[str]:
     """Names of columns in a table's alias, folded."""
     names = []
     for column in (alias.args.get("columns") if alias else None) or ():
@@ -88,7 +88,7 @@ def column_names(scope: Scope, alias: exp.Expression | None) -> list[str]:
     return names
 
 
-def _called(scope: Scope, node: exp.Expression) -> tuple[str, ...]:
+def _called(scope: Scope, node: exp.Expr) -> tuple[str, ...]:
     alias = node.args.get("alias")
     if isinstance(alias, exp.Identifier):
         return (_key(scope, alias),)
@@ -100,12 +100,12 @@ def _called(scope: Scope, node: exp.Expression) -> tuple[str, ...]:
     return tuple(scope.context.rules.key(text, quoted) for text, quoted in parts)
 
 
-def _relation(scope: Scope, node: exp.Expression) -> Relation:
+def _relation(scope: Scope, node: exp.Expr) -> Relation:
     if isinstance(node, exp.Table):
         return _table(scope, node)
     if isinstance(node, exp.Subquery):
-        soft = scope.context.rules.name == "duckdb"
-        return scope.context.query(scope.context, node, scope.env, scope if soft else scope.parent)
+        parent = _siblings(scope) if scope.context.rules.name == "duckdb" else scope.parent
+        return scope.context.query(scope.context, node, scope.env, parent)
     if isinstance(node, exp.Lateral):
         return _lateral(scope, node)
     if isinstance(node, exp.Values):
@@ -114,6 +114,14 @@ def _relation(scope: Scope, node: exp.Expression) -> Relation:
         return Relation([Output(node.alias, seen(value(scope, node.this), "TRANSFORMATION"))])
     function = node.this if isinstance(node, exp.TableFromRows) else node
     return _function(scope, function, node.args.get("alias"), node)
+
+
+def _siblings(scope: Scope) -> Scope:
+    """DuckDB lets a subquery in FROM name what stands before it, if the name means nothing inside."""
+    siblings = Scope(scope.context, scope.env, scope.parent)
+    siblings.sources = list(scope.sources)
+    siblings.last_resort = True
+    return siblings
 
 
 def _table(scope: Scope, node: exp.Table) -> Relation:
@@ -130,17 +138,19 @@ def _table(scope: Scope, node: exp.Table) -> Relation:
     temporary = context.temporary_of(parts)
     if temporary is not None:
         return context.temporary[temporary]
-    if parts[-1][0].startswith("#"):
-        return unknown((), f"`{parts[-1][0]}` is a temporary table that was made elsewhere")
-    if context.rules.name == "bigquery" and parts[-1][0].endswith("*"):
-        return unknown((), "a wildcard stands for several tables")
-    if (
-        parts[-1][0].casefold() == "dual"
-        and len(parts) == 1
-        and context.rules.name in {"oracle", "mysql", "snowflake"}
-    ):
+    return _stored(context, parts)
+
+
+def _stored(context: Context, parts: tuple[Part, ...]) -> Relation:
+    """A table of the database."""
+    dialect, last = context.rules.name, parts[-1][0]
+    if last.startswith(("#", "@")):
+        return unknown((), f"`{last}` is a temporary table that was made elsewhere")
+    if last.casefold() == "dual" and len(parts) == 1 and dialect in {"oracle", "mysql", "snowflake"}:
         return Relation([])
     match = context.tables.match(parts)
+    if last.endswith("*") and not match.known and dialect == "bigquery":
+        return unknown((), "a wildcard stands for several tables")
     if match.name:
         context.reads.setdefault(match.name)
     return context.tables.relation(match)
@@ -153,11 +163,13 @@ def _lateral(scope: Scope, node: exp.Lateral) -> Relation:
     return _function(scope, inner, node.args.get("alias"), node)
 
 
-def _function(
-    scope: Scope, node: exp.Expression, alias: exp.Expression | None, holder: exp.Expression
-) -> Relation:
+def _function(scope: Scope, node: exp.Expr, alias: exp.Expr | None, holder: exp.Expr) -> Relation:
     """Rows that a function makes. Only of those that are known to make them of their arguments something is said."""
-    names = column_names(scope, alias)
+    names = column_names(scope, alias) or _own_names(scope, node)
+    if isinstance(node, exp.Stack):
+        return Relation(
+            [Output(name, origin) for name, origin in zip(names, stack_origins(scope, node), strict=False)]
+        )
     if not generates(node):
         return unknown(names, f"`{name_of(node)}` is a function that returns a table")
     arguments = [seen(value(scope, argument), "TRANSFORMATION") for argument in _arguments(node)]
@@ -178,20 +190,39 @@ def _function(
     return Relation(outputs)
 
 
-def _arguments(node: exp.Expression) -> list[exp.Expression]:
-    arguments = (
-        [node.this, *node.expressions] if isinstance(node.this, exp.Expression) else list(node.expressions)
-    )
+def _own_names(scope: Scope, node: exp.Expr) -> list[str]:
+    """Columns that the call itself lists, as in `OPENJSON(...) WITH (...)` and `JSON_TABLE`."""
+    columns = [
+        each for each in node.expressions if isinstance(each, (exp.OpenJSONColumnDef, exp.JSONColumnDef))
+    ]
+    schema = node.args.get("schema")
+    if isinstance(schema, exp.JSONSchema):
+        columns += [each for each in schema.expressions if isinstance(each, exp.JSONColumnDef)]
+    identifiers = [each.this for each in columns if isinstance(each.this, exp.Identifier)]
+    return [scope.context.rules.folded(each.name, bool(each.args.get("quoted"))) for each in identifiers]
+
+
+def stack_origins(scope: Scope, node: exp.Expr) -> list[Origin]:
+    """`stack(2, a, b, c, d)`: of two rows of two columns."""
+    count, *cells = [node.this, *node.expressions] if isinstance(node.this, exp.Expr) else node.expressions
+    if not isinstance(count, exp.Literal) or not count.name.isdigit() or not int(count.name):
+        return []
+    width = -(-len(cells) // int(count.name))
+    return [joined(value(scope, cell) for cell in cells[index::width]) for index in range(width)]
+
+
+def _arguments(node: exp.Expr) -> list[exp.Expr]:
+    arguments = [node.this, *node.expressions] if isinstance(node.this, exp.Expr) else list(node.expressions)
     known = {id(argument) for argument in arguments}
     arguments += [child for child in node.iter_expressions() if id(child) not in known]
     return [
         argument.expression if isinstance(argument, exp.Kwarg) else argument
         for argument in arguments
-        if not isinstance(argument, (exp.TableAlias, exp.Identifier))
+        if not isinstance(argument, (exp.TableAlias, exp.Identifier, exp.OpenJSONColumnDef, exp.JSONSchema))
     ]
 
 
-def _ordinality(scope: Scope, holder: exp.Expression) -> str:
+def _ordinality(scope: Scope, holder: exp.Expr) -> str:
     offset = holder.args.get("offset")
     if isinstance(offset, exp.Identifier):
         return scope.context.rules.folded(offset.name, bool(offset.args.get("quoted")))
@@ -200,7 +231,7 @@ def _ordinality(scope: Scope, holder: exp.Expression) -> str:
     return "ordinality" if holder.args.get("ordinality") is True else ""
 
 
-def _default_names(scope: Scope, node: exp.Expression, alias: exp.Expression | None) -> list[str]:
+def _default_names(scope: Scope, node: exp.Expr, alias: exp.Expr | None) -> list[str]:
     """Names of a function's columns where neither it nor its alias lists them."""
     dialect = scope.context.rules.name
     if dialect in {"postgres", "redshift"} and isinstance(node, (exp.GenerateSeries, exp.Unnest)):
@@ -210,7 +241,7 @@ def _default_names(scope: Scope, node: exp.Expression, alias: exp.Expression | N
     return []
 
 
-def _made(scope: Scope, node: exp.Expression, names: list[str], origins: list[Origin]) -> list[Output]:
+def _made(scope: Scope, node: exp.Expr, names: list[str], origins: list[Origin]) -> list[Output]:
     first_counts = isinstance(node, exp.Posexplode) or name_of(node).startswith("posexplode")
 
     def origin(index: int, name: str) -> Origin:
@@ -243,7 +274,7 @@ def values(scope: Scope, node: exp.Values) -> Relation:
     return Relation(outputs)
 
 
-def _join(scope: Scope, join: exp.Expression) -> None:
+def _join(scope: Scope, join: exp.Expr) -> None:
     before = len(scope.sources)
     add_source(scope, join.this)
     added = scope.sources[before:]
@@ -285,10 +316,9 @@ def _merge_column(scope: Scope, name: str, before: int, added: list[Source], sid
     low = name.casefold()
     left = scope.merged[low][1] if low in scope.merged else _of_any(scope, scope.sources[:before], name)
     right = _of_any(scope, added, name)
+    origin = right if side == "RIGHT" else left
     if side == "FULL":
         origin = joined([seen(left, "TRANSFORMATION"), seen(right, "TRANSFORMATION")])
-    else:
-        origin = right if side == "RIGHT" else left
     for one in (left, right):
         if not one.reason:
             uses: Uses = {}
@@ -323,6 +353,6 @@ def star(scope: Scope, sources: list[Source], merging: bool = True) -> list[Outp
                 outputs.append(Output(merged[low][0], merged[low][1]))
     if scope.natural_open and merging:
         reason = "a natural join of tables whose columns are not known"
-        outputs = [Output("*", rest=Rest(lambda _: Origin(reason=reason), reason))]
+        outputs = [unknown_rest(reason)]
     missing = [name for low, name in ((low, entry[0]) for low, entry in merged.items()) if low not in given]
     return [*(Output(name, merged[name.casefold()][1]) for name in missing), *outputs]

@@ -29,24 +29,27 @@ class Match(msgspec.Struct, frozen=True):
     name: TableName = ()
     columns: tuple[str, ...] | None = None
     reason: str = ""
+    known: bool = False
 
 
-def parts_of(table: exp.Expression) -> tuple[Part, ...] | str:
+def parts_of(table: exp.Expr) -> tuple[Part, ...] | str:
     """The parts of a table's name, outermost first; a reason if it isn't a name."""
     if not isinstance(table, exp.Table):
         return "not a table"
     inner = table.this
-    found: list[exp.Expression] = [table.args.get("catalog"), table.args.get("db")]
+    found = [table.args.get("catalog"), table.args.get("db")]
     while isinstance(inner, exp.Dot):
         found.append(inner.this)
         inner = inner.expression
+    if isinstance(inner, exp.Parameter) and inner.name:
+        return (("@" + inner.name, False),)
     if not isinstance(inner, exp.Identifier):
         return "a file, stage or variable"
     found.append(inner)
     parts = tuple(_part(part) for part in found if isinstance(part, exp.Identifier))
     if _is_path(parts):
         return "a file"
-    return tuple(part for index, part in enumerate(parts) if part[0] or 0 < index < len(parts) - 1)
+    return (parts[0], ("", False), parts[1]) if table.args.get("db") == "" and len(parts) == 2 else parts
 
 
 def _part(identifier: exp.Identifier) -> Part:
@@ -84,7 +87,7 @@ class Tables:
         if match is None:
             match = self._matches[parts] = self._match(parts)
         columns = self._made.get(match.name, match.columns)
-        return match if columns == match.columns else Match(match.name, columns, match.reason)
+        return match if columns == match.columns else Match(match.name, columns, match.reason, match.known)
 
     def use(self, database: str, schema: str) -> None:
         """Names are completed by another database or schema from now on."""
@@ -121,13 +124,13 @@ class Tables:
         return Relation([Output("*", rest=Rest(lookup, reason))], table=name)
 
     def completed(self, parts: tuple[Part, ...]) -> TableName:
-        """The name with what it lacks of database and schema, folded."""
-        folded = [self.rules.folded(text, quoted) if text else self.schema for text, quoted in parts]
+        """The name with what it lacks of database and schema, folded. A schema left out between dots stays empty."""
+        folded = [self.rules.folded(text, quoted) for text, quoted in parts]
         if len(folded) == 1 and self.schema:
             folded = [self.schema, *folded]
         if len(folded) == 2 and self.database:
             folded = [self.database, *folded]
-        return tuple(part for part in folded if part)
+        return tuple(folded)
 
     def _match(self, parts: tuple[Part, ...]) -> Match:
         full = self.completed(parts)
@@ -136,10 +139,13 @@ class Tables:
             best = self._best(parts, full, candidates, same)
             if len(best) == 1:
                 columns = best[0].columns
-                return Match(best[0].name, tuple(c.name for c in columns) if columns is not None else None)
+                return Match(
+                    best[0].name, tuple(c.name for c in columns) if columns is not None else None, known=True
+                )
             if best:
                 several = " or ".join(sorted(f"`{'.'.join(table.name)}`" for table in best))
                 return Match(reason=f"`{'.'.join(text for text, _ in parts)}` may be {several}")
+        full = tuple(part or "dbo" for part in full)
         spelled = self._names.setdefault(tuple(part.casefold() for part in full), full)
         return Match(full if self.rules.exact else spelled)
 
@@ -153,7 +159,7 @@ class Tables:
             shorter = min(len(parts), len(table.name))
             common = 0
             for index in range(1, min(len(full), len(table.name)) + 1):
-                if not same(full[-index], quoted[-index], table.name[-index]):
+                if full[-index] and not same(full[-index], quoted[-index], table.name[-index]):
                     break
                 common = index
             if common >= shorter:
