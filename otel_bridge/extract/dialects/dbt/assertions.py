@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from otel_bridge.extract.dialects.dbt.facts import Relation, Result, Test, Told
 from otel_bridge.extract.dialects.dbt.relations import compact
+from otel_bridge.extract.dialects.dbt.states import plain
 from otel_bridge.model import Value
 
 OPPOSITE: Final = {
@@ -18,7 +19,6 @@ OPPOSITE: Final = {
     "==": "!= ",
 }
 _CONDITION: Final = re.compile(r"\s*(!=|<>|>=|<=|==|=|>|<)\s*(-?\d+(?:\.\d+)?)\s*")
-_ANSI: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 PASSED: Final = frozenset({"pass", "success"})
 TESTED: Final = frozenset({"pass", "success", "warn", "fail"})
 """Statuses of tests that came to a result: an error says nothing about the data."""
@@ -54,18 +54,25 @@ def on_run(told: Told) -> dict[str, Value] | None:
     result, test = told.result, told.node.test
     if result is None:
         return None
+    counted = told.node.node_type == "test" and result.failures is not None
     status = "pass" if result.status in PASSED else "skip" if result.status == "skipped" else "fail"
     found = {
         "name": told.node.unique_id,
         "status": status,
         "severity": severity(told) if told.node.node_type == "test" else "error",
-        "type": (test.name or test.kind) if test else "",
+        "type": _type(test),
         "description": told.node.description,
-        "expected": expected(told) if told.node.node_type == "test" else "",
-        "actual": None if result.failures is None else str(result.failures),
+        "expected": expected(told) if counted else "",
+        "actual": str(result.failures) if counted else "",
         "params": _params(told, result),
     }
     return {"tests": [compact(found)]}
+
+
+def _type(test: Test | None) -> str:
+    if test is None:
+        return ""
+    return test.name if test.kind in ("generic", "") else test.kind
 
 
 def _is_about(test: Test | None, relation: Relation, told: Told) -> bool:
@@ -115,13 +122,8 @@ def expected(told: Told) -> str:
     return f"{OPPOSITE[found[1]]}{found[2]}" if found else f"not ({condition})"
 
 
-def plain(message: str) -> str:
-    """The message without colours, as a terminal would show it."""
-    return _ANSI.sub("", message).strip()
-
-
 def _params(told: Told, result: Result) -> dict[str, Any]:
     test = told.node.test
     given = {k: v for k, v in test.kwargs.items() if k not in ("model", "column_name")} if test else {}
-    more = {"where": test.where if test else "", "message": plain(result.message), "status": result.status}
+    more = {"where": test.where if test else "", "message": plain(result.message)}
     return given | {key: value for key, value in more.items() if value and key not in given}

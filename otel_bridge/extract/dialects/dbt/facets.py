@@ -7,6 +7,7 @@ import msgspec
 from otel_bridge.extract.dialects.dbt import assertions
 from otel_bridge.extract.dialects.dbt.facts import Invocation, Kind, Result, Told
 from otel_bridge.extract.dialects.dbt.relations import compact
+from otel_bridge.extract.dialects.dbt.states import plain
 from otel_bridge.model import Value
 
 FUSION = 2
@@ -57,7 +58,7 @@ def dbt_result(result: Result) -> dict[str, Value]:
     return compact(
         {
             "status": result.status,
-            "message": assertions.plain(result.message or result.exception),
+            "message": plain(result.message or result.exception),
             "failures": result.failures,
             "thread": result.thread,
             "execution_time": result.execution_time if result.execution_time is not None else result.elapsed,

@@ -180,14 +180,10 @@ def design(run: Run) -> JobDescribed:
 
 
 def error_of(told: Told, state: State | None) -> ErrorDetail | None:
-    """Why the run failed, in dbt's words; None if it did not, or dbt has no words for it."""
-    result = told.result
-    if result is None or state is not State.FAIL:
+    """Why the run failed, in dbt's words; None if it did not, or nothing tells."""
+    if told.result is None or state is not State.FAIL:
         return None
-    message = assertions.plain(result.message or result.exception)
-    if result.batches is not None and result.batches.failed:
-        total = result.batches.successful + result.batches.failed
-        message = f"{result.batches.failed} of {total} batches failed" + (f": {message}" if message else "")
+    message = states.reason_of(told.result)
     language = "python" if told.kind is Kind.INVOCATION or told.node.language == "python" else "sql"
     return ErrorDetail(message, language) if message else None
 

@@ -74,14 +74,9 @@ def _described(output: Relation, node: Node) -> Relation:
 
 
 def _statistics(told: Told) -> dict[str, Value]:
-    """Rows and bytes, unless the run was made to write less than there is, or wrote nothing."""
+    """Rows and bytes written, unless nothing was, or the run was made to write less than there is."""
     flags, result = told.invocation.flags, told.result
-    if (
-        result is None
-        or flags.get("empty")
-        or flags.get("sample")
-        or result.status in ("reused", "skipped", "no-op")
-    ):
+    if result is None or result.status != "success" or flags.get("empty") or flags.get("sample"):
         return {}
     response = result.adapter_response
     rows, size = result.rows_affected, response.get("bytes_processed")

@@ -1,8 +1,9 @@
 """How dbt's results become states, and which commands move data at all."""
 
+import re
 from typing import Final
 
-from otel_bridge.extract.dialects.dbt.facts import Kind, Told
+from otel_bridge.extract.dialects.dbt.facts import Kind, Result, Told
 from otel_bridge.model import State
 
 STATES: Final = {
@@ -36,6 +37,8 @@ MOVING: Final = frozenset(
 )
 """Commands that move data or test it; the runs of all others are none."""
 
+_ANSI: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+
 NO_RUNS: Final = frozenset(
     {"exposure", "metric", "saved_query", "semantic_model", "macro", "docs_macro", "group", "analysis"}
 )
@@ -45,6 +48,26 @@ NO_RUNS: Final = frozenset(
 def state_of(told: Told) -> State | None:
     """The state that dbt's result says; None if there is no result, or none that is known."""
     return STATES.get(told.result.status.lower()) if told.result else None
+
+
+def reason_of(result: Result) -> str:
+    """Why it failed: dbt's message, or what the result itself tells.
+
+    >>> reason_of(Result(status="error", counts={"success": 3, "error": 1, "fail": 2}))
+    '1 error, 2 fail, 3 success'
+    """
+    message = plain(result.message or result.exception)
+    if result.batches is not None and result.batches.failed:
+        total = result.batches.successful + result.batches.failed
+        return f"{result.batches.failed} of {total} batches failed" + (f": {message}" if message else "")
+    if not message and result.freshness is not None and result.freshness.max_loaded_at:
+        return f"The newest row is of {result.freshness.max_loaded_at}, which is too old."
+    return message or ", ".join(f"{number} {status}" for status, number in sorted(result.counts.items()))
+
+
+def plain(message: str) -> str:
+    """The message without colours, as a terminal would show it."""
+    return _ANSI.sub("", message).strip()
 
 
 def moves_data(command: str) -> bool:
@@ -62,9 +85,10 @@ def is_run(told: Told) -> bool:
     if told.kind is not Kind.NODE:
         return True
     if node.node_type == "source":
-        return told.invocation.command in ("source freshness", "freshness", "build", "") and _is_checked(told)
+        return _is_checked(told)
     return node.node_type not in NO_RUNS and node.materialization != "ephemeral"
 
 
 def _is_checked(told: Told) -> bool:
-    return told.tier == "A" or (told.result is not None and told.result.freshness is not None)
+    """Dbt v2 has spans of sources that it only looked at; else a source is run to check its freshness alone."""
+    return told.tier != "C" or (told.result is not None and told.result.freshness is not None)
