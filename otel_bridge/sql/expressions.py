@@ -164,6 +164,12 @@ def _default(walk: _Walk, node: exp.Expr, at: At) -> None:
         walk.stack.append((child, inner))
 
 
+def _parameter(walk: _Walk, node: exp.Expr, at: At) -> None:
+    """A variable; in Snowflake a number is the place of a column."""
+    if walk.scope.context.rules.name == "snowflake" and isinstance(node.this, exp.Literal):
+        walk.fail("a column named by its position")
+
+
 def _nothing(walk: _Walk, node: exp.Expr, at: At) -> None:
     """A constant."""
 
@@ -215,6 +221,8 @@ def _dot(walk: _Walk, node: exp.Expr, at: At) -> None:
             walk.push(last, at)
             return
         inner = inner.this
+        while isinstance(inner, exp.Paren):
+            inner = inner.this
     if isinstance(inner, exp.Column) and isinstance(inner.this, exp.Identifier):
         parts = (*column_parts(inner), *reversed(names))
         if parts[0][0].casefold() in at.bound:
@@ -376,6 +384,7 @@ _FIRST: tuple[tuple[tuple[str, ...], Handler], ...] = (
     (("Column",), _column),
     (("Star",), _star),
     (("Columns",), _columns),
+    (("Parameter",), _parameter),
     (("Dot",), _dot),
     (("Select", "SetOperation", "Subquery", "Values"), _query),
     (("Exists",), _exists),
@@ -392,7 +401,6 @@ _FIRST: tuple[tuple[tuple[str, ...], Handler], ...] = (
             "Null",
             "Boolean",
             "Var",
-            "Parameter",
             "Placeholder",
             "Identifier",
         ),

@@ -4,7 +4,7 @@ from sqlglot import exp
 
 from otel_bridge.sql.expressions import value
 from otel_bridge.sql.origins import Origin, Uses, add, joined, merge
-from otel_bridge.sql.relations import Output, Relation, unknown
+from otel_bridge.sql.relations import Output, Relation, unknown, unknown_rest
 from otel_bridge.sql.scopes import Scope, Source
 
 
@@ -15,6 +15,35 @@ def pivoted(scope: Scope, relation: Relation, called: tuple[str, ...], pivot: ex
     result = _unpivot(inner, relation, pivot) if pivot.args.get("unpivot") else _pivot(inner, relation, pivot)
     merge(result.dataset, relation.dataset)
     return result
+
+
+def pivot_statement(scope: Scope, pivot: exp.Expr) -> Relation:
+    """DuckDB's PIVOT and UNPIVOT as statements, over the only source of the scope."""
+    source = scope.sources[0]
+    relation = source.relation
+    into = pivot.args.get("into")
+    if pivot.args.get("unpivot") and isinstance(into, exp.UnpivotColumns):
+        listed = [_columns_of(item) for item in pivot.expressions]
+        names = list(into.expressions)
+        if listed and all(len(row) == len(names) == 1 and isinstance(row[0], exp.Column) for row in listed):
+            kept = _kept(relation, _names(scope, [row[0] for row in listed]))
+            key = Output(_column_name(scope, _identifier(into.this)))
+            made = joined(value(scope, row[0]) for row in listed)
+            return Relation(
+                [*kept, key, Output(_column_name(scope, _identifier(names[0])), made)], relation.dataset
+            )
+    reason = "PIVOT makes columns of values that the statement does not list"
+    group = pivot.args.get("group")
+    columns = (
+        [column for column in group.expressions if isinstance(column, exp.Column)]
+        if group is not None
+        else []
+    )
+    outputs = [Output(_column_name(scope, _identifier(column)), value(scope, column)) for column in columns]
+    dataset = dict(relation.dataset)
+    for output in outputs:
+        add(dataset, output.origin.uses, "GROUP_BY")
+    return Relation([*outputs, unknown_rest(reason)], dataset)
 
 
 def _names(scope: Scope, nodes: list[exp.Expr]) -> set[str]:

@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from otel_bridge.sql.expressions import affects, value
 from otel_bridge.sql.origins import NOTHING, Origin, Uses, add, merge, seen
+from otel_bridge.sql.pivots import pivot_statement
 from otel_bridge.sql.relations import Output, Relation, Rest, stacked, stacked_by_name, unknown, unknown_rest
 from otel_bridge.sql.scopes import Context, Cte, Env, Scope, Source
 from otel_bridge.sql.sources import add_source, column_names, read_from, stack_origins, star, values
@@ -35,6 +36,9 @@ def query(context: Context, node: exp.Expr, env: Env | None, parent: Scope | Non
     if isinstance(node, exp.Table):
         add_source(scope, node)
         return Relation(star(scope, list(scope.seen())), scope.dataset)
+    if isinstance(node, exp.Pivot) and isinstance(node.this, exp.Expr):
+        add_source(scope, node.this)
+        return pivot_statement(scope, node)
     return _other(context, node, env)
 
 
