@@ -31,6 +31,11 @@ def query(context: Context, node: exp.Expr, env: Env | None, parent: Scope | Non
     scope = Scope(context, env, parent)
     if isinstance(node, exp.Select):
         return select(scope, node)
+    return _other(scope, node)
+
+
+def _other(scope: Scope, node: exp.Expr) -> Relation:
+    context = scope.context
     if isinstance(node, exp.Values):
         return values(scope, node)
     if isinstance(node, exp.Table):
@@ -39,12 +44,8 @@ def query(context: Context, node: exp.Expr, env: Env | None, parent: Scope | Non
     if isinstance(node, exp.Pivot) and isinstance(node.this, exp.Expr):
         add_source(scope, node.this)
         return pivot_statement(scope, node)
-    return _other(context, node, env)
-
-
-def _other(context: Context, node: exp.Expr, env: Env | None) -> Relation:
     if isinstance(node, exp.DML) and context.change is not None:
-        return context.change(node, env)
+        return context.change(node, scope.env)
     return unknown((), "a query of this form is not understood")
 
 
