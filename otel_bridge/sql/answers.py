@@ -90,10 +90,10 @@ def answered(said: S, asked: Question, analysis: Analysis) -> tuple[S, Coverage]
 
 
 def unanswerable(said: Said) -> Coverage | None:
-    """Coverage of a model of dbt without SQL, such as one in Python; None for anything else."""
+    """Coverage of a finished model of dbt without SQL, such as one in Python; None for anything else."""
     values = said.job_values
     a_model = values.get("integration") == "DBT" and values.get("type") in MODELS
-    if not a_model or (isinstance(said, Run) and said.state is State.SKIP):
+    if not a_model or not isinstance(said, Run) or said.state is not State.COMPLETE:
         return None
     return _nothing_known(said, NO_SQL)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from otel_bridge.model import Dataset, JobRef, Run, SpanRef, State
 from otel_bridge.sql import Analysis, Column, Table, TableColumns, Use, Written
@@ -306,6 +307,7 @@ def test_a_model_of_dbt_without_sql_is_told_as_such() -> None:
         "there is no SQL to read it from",
     )
     assert unanswerable(run("", type="MODEL")) is None
+    assert unanswerable(replace(of, state=State.FAIL)) is None
 
 
 def test_two_statements_for_one_table_are_told_together() -> None:
