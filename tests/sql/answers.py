@@ -7,14 +7,8 @@ from typing import Any
 from tests.sql.cases import Case, Name, name
 from tests.sql.judge import Found, FoundTable, Used
 
-PEER_DIALECTS = {
-    "databricks": "databricks",
-    "tsql": "mssql",
-    "trino": "ansi",
-    "duckdb": "duckdb",
-    "spark": "spark",
-}
-"""Where its name for a dialect is not ours."""
+PEER_DIALECTS = {"spark": "databricks", "tsql": "mssql", "trino": "generic", "duckdb": "generic"}
+"""Where its name for a dialect is not ours, or it has none: then the one of its own that fits best."""
 
 
 def ours(case: Case) -> Found:

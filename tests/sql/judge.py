@@ -1,7 +1,6 @@
 """Compares what was found out about a statement with what is expected of it."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -142,7 +141,3 @@ def _edge(edge: Edge) -> str:
     subtypes = "|".join(sorted(edge.any_of)) + ("?" + "|".join(sorted(edge.may)) if edge.may else "")
     masking = {True: " masking", None: " masking?", False: ""}[edge.masking]
     return f"{subtypes} {'.'.join(edge.table)}.{edge.column}{masking}"
-
-
-Answerer = Callable[[Case], Found]
-Counts = Counter[str]
