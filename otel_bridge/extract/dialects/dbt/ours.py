@@ -64,6 +64,8 @@ def told(values: Mapping[str, Value]) -> tuple[Told, Attributes]:
         hook=_hook(notes),
         operation=_map(Operation, notes, names.OPERATION),
     )
+    for name, reason in (notes.read(names.UNREAD, mapping) or {}).items():
+        notes.omit(name, f"otel-bridge-dbt could not read it in dbt: {reason}")
     return found, notes
 
 
