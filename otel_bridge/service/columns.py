@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 import msgspec
 import structlog
@@ -239,6 +239,15 @@ class ColumnStage:
     def __init__(self, analyst: Analyst) -> None:
         self._analyst = analyst
         self.counts: Counter[str] = Counter()
+
+    @classmethod
+    def of_settings(cls, settings: ColumnLineage) -> Self | None:
+        """As configured; None where statements are not analysed."""
+        return cls(Analyst(settings)) if settings.enabled else None
+
+    def close(self) -> None:
+        """End the analysing process."""
+        self._analyst.close()
 
     def of(self, transition: Transition) -> Transition:
         """The transition with column lineage, if there is a statement."""

@@ -28,7 +28,7 @@ from otel_bridge.journal import (
     delivered_by_all,
 )
 from otel_bridge.model import BridgeError, Event, JournalError, Kind, Unavailable
-from otel_bridge.service.columns import Analyst, ColumnStage
+from otel_bridge.service.columns import ColumnStage
 from otel_bridge.service.conversion import Conversion, ConversionFailed
 from otel_bridge.service.jumps import Jumps, mend_waits, move_waits
 from otel_bridge.settings import Settings
@@ -55,9 +55,8 @@ class Converter:
         self._records = SqliteRecords(self._log)
         self._foreign_runs = SqliteForeignRuns(self._log)
         self._tables = Together([self._records, self._foreign_runs])
-        self._analyst = Analyst(settings.column_lineage) if settings.column_lineage.enabled else None
-        columns = ColumnStage(self._analyst) if self._analyst else None
-        self._conversion = Conversion(settings, self._records, self._foreign_runs, columns)
+        self._columns = ColumnStage.of_settings(settings.column_lineage)
+        self._conversion = Conversion(settings, self._records, self._foreign_runs, self._columns)
         self._accepted = AcceptedReader(self._directory)
         self._counted: Counter[str] = Counter()
         self._pruned_s = float("-inf")
@@ -97,8 +96,8 @@ class Converter:
 
     def close(self) -> None:
         """Close the files, and end the process that analyses statements."""
-        if self._analyst is not None:
-            self._analyst.close()
+        if self._columns is not None:
+            self._columns.close()
         self._accepted.close()
         self._log.close()
 

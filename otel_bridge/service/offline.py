@@ -7,7 +7,7 @@ from otel_bridge.assemble import MemoryRecords
 from otel_bridge.extract import MARKERS
 from otel_bridge.model import Accepted, Event, Malformed, Omission
 from otel_bridge.receive import Selection, transcode
-from otel_bridge.service.columns import Analyst, ColumnStage
+from otel_bridge.service.columns import ColumnStage
 from otel_bridge.service.conversion import Conversion
 from otel_bridge.settings import Settings
 
@@ -29,9 +29,9 @@ def convert_files(
     Raises:
         Malformed: naming the file and the line that are not OTLP.
     """
-    analyst = Analyst(settings.column_lineage) if settings.column_lineage.enabled else None
+    columns = ColumnStage.of_settings(settings.column_lineage)
     try:
-        conversion = Conversion(settings, MemoryRecords(), columns=ColumnStage(analyst) if analyst else None)
+        conversion = Conversion(settings, MemoryRecords(), columns=columns)
         seen: set[bytes] = set()
         for row in _rows(contents, settings, signal):
             if row.key not in seen:
@@ -41,8 +41,8 @@ def convert_files(
                     on_unusable(omission)
         yield from conversion.drain()
     finally:
-        if analyst is not None:
-            analyst.close()
+        if columns is not None:
+            columns.close()
 
 
 def _rows(contents: Iterable[tuple[str, bytes]], settings: Settings, signal: Signal) -> Iterator[Accepted]:

@@ -1,12 +1,14 @@
 """The bridge without a process: OTLP bytes or SDK spans in, events out, nothing on disk."""
 
 import json
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from otel_bridge.assemble import MemoryRecords
 from otel_bridge.extract import MARKERS
 from otel_bridge.receive import Selection
+from otel_bridge.service.columns import ColumnStage
 from otel_bridge.service.conversion import Conversion
 from otel_bridge.settings import Settings
 from otel_bridge.testing.events import Events
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 class InProcessBridge:
     """The same selection and conversion as the real one. `settings` as in the configuration, all optional.
 
+    SQL is read in a process of its own, as there, which ends with this object.
     Time does not pass by itself: call `settle` when everything was sent, and runs that wait for a parent give
     their events.
     """
@@ -26,7 +29,10 @@ class InProcessBridge:
     def __init__(self, settings: Settings | None = None) -> None:
         settings = settings or Settings(data_dir="")
         self._selection = Selection(MARKERS, settings.receive, settings.runs.parent_wait)
-        self._conversion = Conversion(settings, MemoryRecords())
+        columns = ColumnStage.of_settings(settings.column_lineage)
+        if columns is not None:
+            weakref.finalize(self, columns.close)
+        self._conversion = Conversion(settings, MemoryRecords(), columns=columns)
         self._seen: set[bytes] = set()
         self._events: list[Any] = []
 
