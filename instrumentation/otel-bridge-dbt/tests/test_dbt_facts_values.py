@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from dbt_otel_bridge.columns import FREE_S, SLOWEST_S, Columns, mode_from_environment
+from dbt_otel_bridge.facts.columns import known_columns
 from dbt_otel_bridge.facts.connection import connection, database_path
 from dbt_otel_bridge.facts.inputs import _is_named
 from dbt_otel_bridge.facts.nodes import _read
+from dbt_otel_bridge.facts.scope import Scope
 from dbt_otel_bridge.facts.values import compact, message, part, plain, to_json
 
 SECRETS = {
@@ -259,3 +261,23 @@ def test_a_fact_that_raises_leaves_the_others():
 
     found = _read({"dbt.node": lambda: {"alias": "x"}, "dbt.inputs": wrong, "dbt.output": dict})
     assert found == {"dbt.node": '{"alias":"x"}', "dbt.unread": '{"dbt.inputs":"KeyError: \'gone\'"}'}
+
+
+@pytest.mark.parametrize(("mode", "source"), [("off", "catalog"), ("all", "yaml")])
+def test_a_catalog_serves_where_nobody_is_asked_and_never_counts_as_all(
+    tmp_path: Path, mode: str, source: str
+):
+    entry = {
+        "columns": {
+            "B": {"name": "B", "type": "INT", "index": 2},
+            "A": {"name": "A", "type": "TEXT", "index": 1},
+        }
+    }
+    (tmp_path / "catalog.json").write_text(to_json({"nodes": {"model.p.m": entry}, "sources": {}}))
+    scope = Scope("id", SimpleNamespace(project_target_path=str(tmp_path)), None, None, Columns(mode))
+    described = {"b": SimpleNamespace(name="b", description="Second.")}
+    node = SimpleNamespace(unique_id="model.p.m", resource_type="model", columns=described)
+    found = known_columns(scope, node, "m")
+    assert (found["columns_from"], found["columns_complete"]) == (source, False)
+    assert [column["name"] for column in found["columns"]] == (["A", "B"] if mode == "off" else ["b"])
+    assert found["columns"][-1]["description"] == "Second."
