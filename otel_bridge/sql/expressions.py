@@ -69,6 +69,9 @@ def _fields(scope: Scope, node: exp.Expr) -> dict[str, Origin] | None:
             for name, each in named
             if name
         }
+    if isinstance(node, exp.Array) and len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
+        (row_, *more) = scope.context.query(scope.context, node.expressions[0], scope.env, scope).outputs
+        return None if more else row_.origin.fields
     if not isinstance(node, exp.Column) or not isinstance(node.this, exp.Identifier):
         return None
     fields = scope.resolve(column_parts(node)).origin.fields
@@ -229,8 +232,22 @@ def _dot(walk: _Walk, node: exp.Expr, at: At) -> None:
             return
         found = walk.scope.resolve(parts)
         walk.use(found.origin, at.under("TRANSFORMATION") if found.inside else at)
+    elif (field := _field(walk.scope, inner, names)) is not None:
+        walk.use(field, at)
     else:
         walk.push(inner, at.under("TRANSFORMATION"))
+
+
+def _field(scope: Scope, node: exp.Expr, names: list[Part]) -> Origin | None:
+    """The origin of a field of a struct that is made on the spot; `names` lead to it from the end."""
+    fields = _fields(scope, node) if isinstance(node, _STRUCTURED) else None
+    origin: Origin | None = None
+    for text, _ in reversed(names):
+        origin = fields.get(text.casefold()) if fields else None
+        if origin is None:
+            return None
+        fields = origin.fields
+    return origin
 
 
 def _query(walk: _Walk, node: exp.Expr, at: At) -> None:

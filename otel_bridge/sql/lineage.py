@@ -26,6 +26,12 @@ LONGEST = 1_000_000
 DEEPEST = 200
 """Parentheses in parentheses that are read at most; the parser would use up the stack."""
 
+_WORDS = (
+    ({"spark", "spark2", "databricks"}, re.compile(r"\bwindow(?=\s*\()", re.IGNORECASE), "time_window"),
+    ({"mysql", "sqlite"}, re.compile(r"(^|;)\s*replace\s+into\b", re.IGNORECASE), r"\1 insert into"),
+    ({"postgres"}, re.compile(r"\bwith\s+(?:no\s+)?data\s*(?=;|$)", re.IGNORECASE), ""),
+)
+
 logging.getLogger("sqlglot").disabled = True  # it logs SQL, which may hold secrets
 
 
@@ -70,9 +76,10 @@ def _analysed(statement: Statement, spoken: Rules) -> Analysis:
 
 
 def _readable(sql: str, spoken: Rules) -> str:
-    """Spark's function `window` is a keyword to the parser."""
-    if spoken.name in {"spark", "spark2", "databricks"}:
-        return re.sub(r"\bwindow(?=\s*\()", "time_window", sql, flags=re.IGNORECASE)
+    """The SQL in words that the parser takes for what they are; literals may change, and nothing is told of those."""
+    for dialects, pattern, instead in _WORDS:
+        if spoken.name in dialects:
+            sql = pattern.sub(instead, sql)
     return sql
 
 

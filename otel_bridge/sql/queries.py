@@ -183,6 +183,7 @@ def select(scope: Scope, node: exp.Expr, reading: bool = True) -> Relation:
     for projection in node.expressions:
         if isinstance(projection, exp.Alias):
             scope.aliases.setdefault(projection.alias.casefold(), projection)
+    _time_window(scope, node)
     scope.clause = "select"
     outputs = [output for projection in node.expressions for output in _projection(scope, projection)]
     _conditions(scope, node)
@@ -190,6 +191,14 @@ def select(scope: Scope, node: exp.Expr, reading: bool = True) -> Relation:
     if node.args.get("kind") == "STRUCT":
         outputs = [_struct(outputs)]
     return Relation(outputs, scope.dataset)
+
+
+def _time_window(scope: Scope, node: exp.Expr) -> None:
+    """Spark calls the window that rows are grouped by `window`."""
+    group = node.args.get("group")
+    for key in group.expressions if group is not None else ():
+        if isinstance(key, exp.Anonymous) and key.name.lower() == "time_window":
+            scope.aliases.setdefault("window", key)
 
 
 def _match_recognize(scope: Scope, node: exp.Expr) -> None:

@@ -216,6 +216,10 @@ def _copy(changes: Changes, node: exp.Expr) -> None:
     elif node.args.get("kind") is False:
         scope = Scope(changes.context, None, None)
         add_source(scope, node.this.this if isinstance(node.this, exp.Schema) else node.this)
+    elif isinstance(parts_of(node.this.this if isinstance(node.this, exp.Schema) else node.this), str):
+        for source in node.args.get("files") or ():
+            if isinstance(source, (exp.Table, exp.Subquery)):
+                add_source(Scope(changes.context, None, None), source)
     else:
         _write("copy")(changes, node)
 
