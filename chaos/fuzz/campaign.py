@@ -32,6 +32,8 @@ SETTLE_S = 900.0
 MORE_FILES = 8
 MORE_MIB = 96.0
 """How much a process may have grown since the first stage, in open files and in resident memory."""
+ON_DEMAND = "analyse"
+"""The process that comes with the first statement, and another one after a statement that took too long."""
 SETTINGS: dict[str, Any] = {
     "receive": {"max_request": "1MiB", "idle_timeout": "60s"},
     "runs": {"parent_wait": "1s"},
@@ -151,10 +153,11 @@ class Campaign:
     def _processes(self, now: watch.Reading) -> list[str]:
         """Of this reading against the first one, and against that after the first stage."""
         warm = self.stages[0].reading
+        lasting = {name: pid for name, pid in now.pids.items() if name != ON_DEMAND}
         found = (
-            [] if now.pids == self._first.pids else [f"processes were {self._first.pids} and are {now.pids}"]
+            [] if lasting == self._first.pids else [f"processes were {self._first.pids} and are {now.pids}"]
         )
-        for name in now.pids:
+        for name in now.pids.keys() & warm.pids.keys():
             if now.files[name] > warm.files.get(name, 0) + MORE_FILES:
                 found.append(f"{name} has {now.files[name]} open files, at first {warm.files.get(name)}")
             if now.rss[name] > warm.rss.get(name, 0) + MORE_MIB:
