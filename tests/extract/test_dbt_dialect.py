@@ -1,5 +1,6 @@
 """The dialect of dbt: which reader a span is for, what can't be read, and runs that are completed later."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from otel_bridge.extract import MARKERS, Wanted, extract
 from otel_bridge.extract.data_sources import Attached, Connection
 from otel_bridge.extract.dialects.dbt import attributes as names
-from otel_bridge.extract.dialects.dbt import facts, jobs, mapping, merging, states
+from otel_bridge.extract.dialects.dbt import facts, jobs, mapping, merging, relations, states
 from otel_bridge.extract.dialects.dbt.facts import Invocation, Kind, Node, Relation, Result, Told
 from otel_bridge.model import (
     JobRef,
@@ -504,6 +505,48 @@ class TestConvention:
             for word in ("type", "version", "host", "port", "account", "project", "path", "alias")
             if f"{word}" in row["doc"]
         } <= fields
+
+
+PEER = {
+    "run_dbt_run": {"invocation_id", "project_name", "dbt_runtime", "profile_name", "full_refresh"},
+    "run_dbt_version": {"version"},
+    "job_dbt_node": {"unique_id", "original_file_path", "database", "schema", "alias", "test_type"},
+    "dataset_dbt_model": {"config"},
+    "dataset_dbt_exposures": {"exposures"},
+}
+"""Fields of openlineage-dbt 1.54, but those that only dbt Cloud and a project's version fill."""
+
+
+class TestFacets:
+    @pytest.mark.parametrize("module", PEER)
+    def test_fields_of_openlineage_dbt_are_found_again(self, module):
+        found = importlib.import_module(f"otel_bridge.openlineage.facets.{module}")
+        fields = {field.encode_name for field in msgspec.structs.fields(found.SHAPE)}
+        assert PEER[module] <= fields
+
+    def test_parts_of_a_models_configuration(self):
+        incremental = {
+            "incremental_strategy": "merge",
+            "unique_key": "id",
+            "predicates": ["a > 1"],
+            "partition_by": ["day"],
+            "lookback": 1,
+            "event_time": "at",
+            "full_refresh": False,
+        }
+        found = relations.incremental(incremental)
+        assert found == {
+            "strategy": "merge",
+            "unique_key": ["id"],
+            "incremental_predicates": ["a > 1"],
+            "partition_by": {"columns": ["day"]},
+            "full_refresh": False,
+        }
+        batched = relations.incremental(
+            {"incremental_strategy": "microbatch", "lookback": 2, "batch_size": "day"}
+        )
+        assert batched == {"strategy": "microbatch", "lookback": 2, "batch_size": "day"}
+        assert relations.incremental({}) == {"strategy": "default"}
 
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text() | st.binary()
