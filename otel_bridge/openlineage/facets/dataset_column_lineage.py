@@ -99,7 +99,7 @@ def build(values: Mapping[str, Value]) -> ColumnLineage:
 def _columns(value: Value) -> dict[str, list[InputField]]:
     try:
         return cast(dict[str, list[InputField]], msgspec.convert(value, dict[str, list[PlainInput]]))
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         columns = mapping(value, "columns")
         return {
             name: _inputs(found, f"`{name}`")

@@ -54,7 +54,7 @@ def build(values: Mapping[str, Value]) -> Schema:
     """From a list of `{name, type, description, ordinal_position, fields}`; only the name is needed."""
     try:
         return Schema(fields=cast(list[Column], msgspec.convert(values["schema"], list[Plain])))
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         return Schema(fields=_columns(listing(values["schema"], "the schema"), "field", MAX_DEPTH // 2))
 
 
