@@ -69,7 +69,11 @@ def _fields(scope: Scope, node: exp.Expr) -> dict[str, Origin] | None:
             for name, each in named
             if name
         }
-    if isinstance(node, exp.Array) and len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
+    if (
+        isinstance(node, exp.Array)
+        and len(node.expressions) == 1
+        and isinstance(node.expressions[0], exp.Query)
+    ):
         (row_, *more) = scope.context.query(scope.context, node.expressions[0], scope.env, scope).outputs
         return None if more else row_.origin.fields
     if not isinstance(node, exp.Column) or not isinstance(node.this, exp.Identifier):
@@ -95,8 +99,8 @@ def affects(scope: Scope, node: exp.Expr, subtype: Subtype, correlated: Subtype 
         if correlated is not None and scope.outward > outward and scope.parent is not None:
             for (table, column, _), mask in walk.uses.items():
                 merge(scope.dataset, {(table, column, correlated): mask})
-        else:
-            merge(scope.dataset, walk.uses)
+        elif correlated is None or scope.parent is None or not walk.reason:
+            merge(scope.dataset, walk.uses)  # else what isn't known may reach out
 
 
 def conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:

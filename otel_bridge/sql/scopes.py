@@ -65,7 +65,7 @@ def visible(env: Env | None, name: str) -> Cte | None:
     return None
 
 
-class Source(msgspec.Struct):
+class Source(msgspec.Struct, eq=False):
     """A relation in FROM. `called` is its alias, or its name in parts; `hidden` ones are seen by their join alone."""
 
     called: tuple[str, ...]
@@ -100,7 +100,7 @@ class Scope:
         self.outward = 0
         self._values: dict[str, Origin] = {}
         self._reading: set[str] = set()
-        self._proven: dict[str, Origin] = {}
+        self._proven: dict[str, list[tuple[Source, Origin]]] = {}
 
     def add(self, source: Source) -> None:
         """One more source, and what decides its rows."""
@@ -159,8 +159,8 @@ class Scope:
             return origin
         if relation.may_have(name):
             origin = relation.guess(name)
-            if not source.hidden and not origin.reason:
-                self._proven.setdefault(name.casefold(), origin)
+            if not origin.reason:
+                self._proven.setdefault(name.casefold(), []).append((source, origin))
             return origin
         return _pseudo(self, name) or Origin(reason=f"`{'.'.join(source.called)}` has no column `{name}`")
 
@@ -199,8 +199,9 @@ class Scope:
 
     def _open(self, name: str, low: str, open_: list[Source], aliased: bool) -> Origin:
         """A name that sources may have whose columns are not known."""
-        if low in self._proven and len(open_) == 1:
-            return self._proven[low]
+        proven = [origin for source, origin in self._proven.get(low, ()) if source in open_]
+        if proven and all(origin == proven[0] for origin in proven):
+            return proven[0]
         if aliased:
             return Origin(reason=f"`{name}` may be a column of {_called(open_[0])} or an alias")
         if len(open_) > 1:
@@ -215,7 +216,7 @@ class Scope:
             return Origin(reason=f"`{name}` may be a column of {_called(source)} or of the enclosing query")
         origin = source.relation.guess(name)
         if not origin.reason:
-            self._proven[low] = origin
+            self._proven.setdefault(low, []).append((source, origin))
         return origin
 
     def might_know(self, name: str) -> bool:

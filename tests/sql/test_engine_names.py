@@ -198,3 +198,26 @@ def test_a_table_of_the_script_is_read_with_its_columns():
     analysis = analyse(Statement(sql=sql, dialect="postgres", tables=(table("t", "a"), table("u", "a"))))
     assert uses(analysis.columns[0].columns) == {"a": {"t.a"}}
     assert [write.table for write in analysis.writes] == [("u",)]
+
+
+def test_a_qualified_name_shows_whose_column_it_is():
+    told = written("select t.a, a as again, b from t join u on t.k = u.k", [])
+    assert uses(told.columns) == {"a": {"t.a"}, "again": {"t.a"}}
+    assert told.unresolved.keys() == {"b"}
+
+
+def test_the_right_of_a_semi_join_has_no_columns_outside():
+    told = written("select k from t semi join u on t.a = u.k", [], "spark")
+    assert uses(told.columns) == {"k": {"t.k"}}
+
+
+def test_a_condition_that_may_reach_out_of_its_query_is_not_told():
+    sql = "select a from t where exists (select 1 from u where u.k = x and u.b = 1)"
+    told = written(sql, [])
+    assert {(use.table, use.column, use.subtype) for use in told.dataset} == {(("u",), "b", "FILTER")}
+    told = written(sql, [table("t", "a x"), table("u", "k b")])
+    assert {(use.table, use.column, use.subtype) for use in told.dataset} == {
+        (("u",), "b", "FILTER"),
+        (("u",), "k", "JOIN"),
+        (("t",), "x", "JOIN"),
+    }
