@@ -33,6 +33,20 @@ def source_code(attributes: Mapping[str, Value], resource: Resource) -> dict[str
     return {key: value for key, value in found.items() if value}
 
 
+def repository(attributes: Mapping[str, Value], resource: Resource) -> dict[str, Value] | None:
+    """The `source_code` short form for a job of which only the repository is known; None if not even that is.
+
+    >>> repository({"vcs.repository.url.full": "https://git.example/shop"}, Resource())["url"]
+    'https://git.example/shop'
+    """
+    found = source_code({**attributes, "code.file.path": "."}, resource)
+    return (
+        {key: value for key, value in found.items() if key != "path"} | {"url": found["repoUrl"]}
+        if found
+        else None
+    )
+
+
 def _scheme(url: str) -> str:
     try:
         return urlsplit(url).scheme

@@ -17,6 +17,7 @@ from otel_bridge.extract.dialects.dbt import fusion, jobs, mapping, native, ours
 from otel_bridge.extract.dialects.dbt.facts import Kind, Node, Told
 from otel_bridge.extract.failures import ended, state
 from otel_bridge.extract.reading import trace_of
+from otel_bridge.extract.source_code import repository
 from otel_bridge.extract.values import Attributes, interval, span_id
 from otel_bridge.extract.wanted import Wanted
 from otel_bridge.model import (
@@ -125,6 +126,7 @@ class Dbt:
             return None
         namespace = names.of(span.resource)
         result, error = ended(span, states.state_of(told))
+        located = repository(span.attributes, span.resource)
         key = f"{AWAITED}{told.invocation.invocation_id}" if told.kind is Kind.INVOCATION else ""
         warnings = (Omission(convention.JOB_NAMESPACE, namespace.warning),) if namespace.warning else ()
         return RunObserved(
@@ -139,6 +141,7 @@ class Dbt:
             error=mapping.error_of(told, result) or error,
             run_values={"trace": trace_of(span), **mapping.noted(told)},
             run_facets=_dependencies(span, namespace.value, told),
+            job_values={"source_code": located} if located else {},
             omissions=(*notes.omissions, *warnings),
             patience_s=None if told.kind is Kind.INVOCATION else float(wanted.dbt.invocation_wait),
             awaits=key if told.invocation.invocation_id else "",

@@ -18,6 +18,7 @@ from otel_bridge.extract.dialects.dbt.facts import Kind, Relation, Told
 from otel_bridge.extract.dialects.dbt.naming import UNKNOWN, Naming
 from otel_bridge.extract.dialects.dbt.relations import compact, inputs, outputs, owners, tags
 from otel_bridge.extract.reading import Reading
+from otel_bridge.extract.source_code import repository
 from otel_bridge.extract.values import Attributes, structure
 from otel_bridge.extract.wanted import Wanted
 from otel_bridge.model import (
@@ -44,7 +45,6 @@ TOLD: Final = "dbt"
 OMISSION: Final = "dbt.connection"
 _JOINED: Final = (convention.INPUTS, convention.OUTPUTS, convention.RUN_TAGS)
 _MERGED: Final = (convention.RUN_FACETS, convention.JOB_FACETS)
-_FILE: Final = "code.file.path"
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -77,7 +77,6 @@ def mapped(told: Told, naming: Naming) -> Read:
         convention.SQL_DIALECT: naming.dialect if sql else "",
         convention.NOMINAL_START: told.batch.start if told.batch else "",
         convention.NOMINAL_END: told.batch.end if told.batch else "",
-        _FILE: node.original_file_path or node.relative_path,
         **datasets,
     }
     unknown = not naming.known and bool(node.inputs or node.output)
@@ -96,7 +95,7 @@ def observed(
 ) -> RunObserved:
     """The run that the span or start event tells. What the item says in the bridge's own convention goes before."""
     read = mapped(told, Naming(told.invocation, wanted.dbt, _namespace(item, names)))
-    own = _over(read.attributes, item.attributes)
+    own = _located(_over(read.attributes, item.attributes), item)
     attributes = Attributes(own)
     reading = Reading(replace(item, attributes=own), attributes, names, wanted)
     evidence = Evidence(item.trace_id, item.span_id, "dbt.ours" if phase is Phase.END else "dbt.start")
@@ -114,7 +113,7 @@ def described(
 ) -> tuple[Reading, Read, Attributes]:
     """The job that a log event describes, to be read as a static one."""
     read = mapped(told, Naming(told.invocation, wanted.dbt, _namespace(item, names)))
-    own = _over(read.attributes, item.attributes)
+    own = _located(_over(read.attributes, item.attributes), item)
     attributes = Attributes(own)
     attributes.omissions += [*notes.omissions, *read.omissions]
     return Reading(replace(item, attributes=own), attributes, names, wanted), read, attributes
@@ -250,6 +249,12 @@ def _over(attributes: Mapping[str, Value], own: Mapping[str, Value]) -> dict[str
         if key in attributes and key in own:
             merged[key] = _united(attributes[key], own[key])
     return merged
+
+
+def _located(attributes: dict[str, Value], item: Span | LogEvent) -> dict[str, Value]:
+    """With the repository of the project. dbt's paths begin at the project, wherever that is in the repository."""
+    found = repository(attributes, item.resource)
+    return {convention.JOB_SOURCE_CODE: found, **attributes} if found else attributes
 
 
 def _united(ours: Value, own: Value) -> Value:
