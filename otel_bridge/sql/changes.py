@@ -6,9 +6,9 @@ import msgspec
 from sqlglot import exp
 
 from otel_bridge.sql.expressions import affects, value
-from otel_bridge.sql.origins import NOTHING, Origin, Uses, add, joined, merge, told
+from otel_bridge.sql.origins import NOTHING, Origin, Uses, joined, merge, told
 from otel_bridge.sql.queries import output_name, query, select, with_ctes
-from otel_bridge.sql.relations import Output, Relation, Rest, unknown
+from otel_bridge.sql.relations import Output, Relation, unknown
 from otel_bridge.sql.scopes import Context, Env, Scope, Source
 from otel_bridge.sql.sources import add_joins, add_source
 from otel_bridge.sql.tables import Match, Part, parts_of
@@ -472,6 +472,3 @@ def _by_position(names: Sequence[str], relation: Relation, listed: bool) -> list
         reason = "the query has more columns than the table"
         return [(name, Origin(reason=reason)) for name in names]
     return pairs
-
-
-__all__ = ["Changes", "Draft", "Rest", "Target", "add"]

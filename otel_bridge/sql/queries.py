@@ -443,6 +443,3 @@ def _columns(scope: Scope, node: exp.Expr) -> list[Output]:
             return [output for output in outputs if pattern.search(output.name)]
     reason = "COLUMNS(...) of columns that are not known"
     return [unknown_rest(reason)]
-
-
-__all__ = ["cte_relation", "output_name", "query", "select", "with_ctes"]

@@ -6,7 +6,6 @@ from sqlglot import exp
 
 from otel_bridge.sql.changes import Changes, Target, column_list
 from otel_bridge.sql.expressions import affects
-from otel_bridge.sql.origins import Origin, merge
 from otel_bridge.sql.queries import query, select, with_ctes
 from otel_bridge.sql.relations import Output, Relation, unknown
 from otel_bridge.sql.scopes import Scope
@@ -323,5 +322,3 @@ _KINDS: list[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[[Change
         _nothing,
     ),
 ]
-
-__all__ = ["Origin", "Procedural", "merge", "run"]
