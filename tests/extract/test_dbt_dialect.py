@@ -414,6 +414,10 @@ class TestMerging:
         assert (found.tier, found.node.name, found.node.package) == ("B", "a", "p")
         assert (found.result.status, found.result.message) == ("fail", "m")
 
+    def test_what_run_it_is_the_first_says(self):
+        found = merging.merged(Told(tier="B"), Told(tier="D", kind=Kind.INVOCATION, node=Node(name="n")))
+        assert (found.tier, found.kind, found.node.name) == ("B", Kind.NODE, "n")
+
     def test_queries_in_order(self):
         notes = [
             Told(node=Node(sql="a;"), result=Result(query_id="1")),

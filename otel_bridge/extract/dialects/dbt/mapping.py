@@ -133,7 +133,8 @@ def told_of(run: Run) -> Told | None:
 def completed(run: Run, told: Told, names: Namespaces, wanted: Wanted) -> Run:
     """The run with all that the facts say; `told` is what its span said, merged with what artifacts say.
 
-    The job's name may only be complete now, and so are those of the runs above.
+    The job's name may only be complete now, and so are those of the runs above; the state may be another: artifacts know
+    that an invocation failed, whose own span does not say so.
     """
     told = _as_batch(run, told)
     read = mapped(told, Naming(told.invocation, wanted.dbt, run.job.namespace))
