@@ -5,29 +5,12 @@ takes a copy of the project and a bridge of its own.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from otel_bridge.testing import BridgeProcess, Events
-from tests.dbt.running import WINDOW, Outcome, Project, require_dbt, settled
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A project after a command, and what the bridge made of it."""
-
-    project: Project
-    outcome: Outcome
-    events: Events
-    bridge: BridgeProcess
-
-    @property
-    def data_at(self) -> str:
-        """Namespace of the datasets of the project's DuckDB file."""
-        (file,) = self.project.folder.glob("*.duckdb")
-        return f"duckdb://{file.resolve()}"
+from otel_bridge.testing import BridgeProcess
+from tests.dbt.running import WINDOW, Built, Project, require_dbt, settled
 
 
 @pytest.fixture

@@ -122,6 +122,22 @@ class Project:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A project after a command, and what the bridge made of it."""
+
+    project: Project
+    outcome: Outcome
+    events: Events
+    bridge: BridgeProcess
+
+    @property
+    def data_at(self) -> str:
+        """Namespace of the datasets of the project's DuckDB file."""
+        (file,) = self.project.folder.glob("*.duckdb")
+        return f"duckdb://{file.resolve()}"
+
+
 RUNNER = """
 import json, sys
 from dbt.cli.main import dbtRunner

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from otel_bridge.testing import BridgeProcess
-from tests.dbt.fixtures import Built
-from tests.dbt.running import dangling, finished, settled
+from tests.dbt.running import Built, dangling, finished, settled
 
 pytest_plugins = ("tests.dbt.fixtures",)
 pytestmark = pytest.mark.xdist_group("dbt")

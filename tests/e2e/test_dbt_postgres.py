@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from otel_bridge.testing import BridgeProcess
-from tests.dbt.fixtures import Built
 from tests.dbt.lineage import columns, datasets, ends, schema, story
 from tests.dbt.measure import tables
-from tests.dbt.running import WINDOW, Project, require_dbt, settled
+from tests.dbt.running import WINDOW, Built, Project, require_dbt, settled
 from tests.dbt.test_dbt_everything import COLUMNS, MODELS
 from tests.parts.postgres import Postgres
 
