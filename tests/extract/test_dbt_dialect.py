@@ -380,6 +380,12 @@ class TestCompleting:
         assert run.job_values["type"] == "MODEL"
         assert (run.parent, run.inputs) == (self.INVOCATION, ())
 
+    def test_figures_of_the_catalog_are_those_of_the_table_and_not_of_the_run(self):
+        output = Relation(unique_id="model.shop.orders", identifier="orders", row_count=7, bytes=70)
+        more = Told(node=Node(output=output), result=Result(status="success", rows_affected=2))
+        (found,) = self.completed(self.run(state=State.COMPLETE), more).outputs
+        assert (found.values["metrics"], found.values["row_count"]) == ({"row_count": 7, "bytes": 70}, 2)
+
     def test_what_the_span_says_wins(self):
         kept = Told(tier="B", node=Node(unique_id="model.shop.orders"), result=Result(status="skipped"))
         assert self.completed(self.run(told=kept, state=State.SKIP), self.ARTIFACTS).state is State.SKIP

@@ -51,6 +51,7 @@ def _dataset(relation: Relation, naming: Naming) -> dict[str, Value]:
             "owners": owners(relation.owner.name or relation.owner.email, relation.meta),
             "tags": [*tags(relation.tags, relation.meta), *_column_tags(relation.columns)],
             "source": _source(name.namespace),
+            "metrics": compact({"row_count": relation.row_count, "bytes": relation.bytes}),
             "symlinks": [
                 {"namespace": link.namespace, "name": link.name, "type": "TABLE"}
                 for link in naming.symlinks(relation)
