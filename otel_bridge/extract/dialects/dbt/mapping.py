@@ -136,7 +136,7 @@ def completed(run: Run, told: Told, names: Namespaces, wanted: Wanted) -> Run:
     The job's name may only be complete now, and so are those of the runs above; the state may be another: artifacts know
     that an invocation failed, whose own span does not say so.
     """
-    told = _as_batch(run, told)
+    told = replace(told, kind=Kind.BATCH) if is_batch(run, told) else told
     read = mapped(told, Naming(told.invocation, wanted.dbt, run.job.namespace))
     own = (
         {convention.JOB_NAME: run.job.name} | read.attributes | {convention.JOB_NAMESPACE: run.job.namespace}
@@ -272,10 +272,10 @@ def _united(ours: Value, own: Value) -> Value:
     return own
 
 
-def _as_batch(run: Run, told: Told) -> Told:
+def is_batch(run: Run, told: Told) -> bool:
     """Dbt's own spans of batches are named like the model's, below it."""
     same = run.parent is not None and run.parent.job.name == run.job.name
-    return replace(told, kind=Kind.BATCH) if same and told.kind is Kind.NODE else told
+    return same and told.kind is Kind.NODE
 
 
 def _renamed(above: RunRef | None, told: Told) -> RunRef | None:

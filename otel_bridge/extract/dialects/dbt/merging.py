@@ -18,7 +18,7 @@ def merged(*sources: Told) -> Told:
     """
     first, *others = sources
     for other in others:
-        first = _over(first, other)
+        first = over(first, other)
     return msgspec.structs.replace(first, tier=sources[0].tier, kind=sources[0].kind)
 
 
@@ -34,7 +34,8 @@ def in_order(notes: list[Told]) -> Told:
     )
 
 
-def _over(first: F, second: F) -> F:
+def over(first: F, second: F) -> F:
+    """One part, field by field."""
     fields = msgspec.structs.fields(type(first))
     return type(first)(
         **{f.name: _either(getattr(first, f.name), getattr(second, f.name), _default(f)) for f in fields}
@@ -43,7 +44,7 @@ def _over(first: F, second: F) -> F:
 
 def _either(first: Any, second: Any, default: Any) -> Any:
     if isinstance(first, msgspec.Struct) and isinstance(second, msgspec.Struct):
-        return _over(first, second)
+        return over(first, second)
     return second if first == default or first is None else first
 
 
