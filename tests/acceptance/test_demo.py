@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.dbt.running import require_dbt
+
 ROOT = Path(__file__).parents[2]
 
 
-def expected() -> str:
-    """The picture in the README, whatever the trace and the folder."""
+def expected(page: str, job: str) -> str:
+    """The picture in a page, whatever the trace and the folder."""
     (picture,) = re.findall(
-        r"^```text\n(nightly .*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+        rf"^```text\n({job} .*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL
     )
     pattern = re.sub(r"(?<=trace )[0-9a-f]{32}", "[0-9a-f]{32}", re.escape(picture).replace("\\ ", " "))
     return re.sub(r"\S*(?=/build/demo)", r"\\S*", pattern)
@@ -23,11 +25,13 @@ def expected() -> str:
 
 @pytest.mark.xdist_group("demo")
 def test_demo() -> None:
+    require_dbt()
     done = subprocess.run(
         [sys.executable, "examples/demo.py"], cwd=ROOT, capture_output=True, text=True, timeout=90
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(expected(), done.stdout), done.stdout
+    for page, job in (("README.md", "nightly"), ("docs/dbt.md", "dbt-build-shop")):
+        assert re.search(expected(page, job), done.stdout), f"{page} shows something else:\n{done.stdout}"
     proposed = re.findall(r"^  (.*?otel-bridge .*?)   ", done.stdout, re.MULTILINE)
     assert len(proposed) == 4
     for line in proposed:
