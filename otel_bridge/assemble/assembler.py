@@ -17,6 +17,7 @@ from otel_bridge.model import (
     Heartbeat,
     JobDescribed,
     JobObserved,
+    Known,
     Noted,
     Observation,
     Omission,
@@ -62,14 +63,20 @@ class Assembler:
     """Turns observations into transitions; all memory is in `records`.
 
     `now_ns` is the caller's clock in Unix ns, for waits and silence only. Events have the producers' times.
-    `elsewhere` tells whether the START of a run that is not made of spans is in the log.
+    `elsewhere` tells whether the START of a run that is not made of spans is in the log, `expected` whether what a
+    run awaits may still come.
     """
 
     def __init__(
-        self, records: Records, runs: Runs, elsewhere: Callable[[str], bool] = lambda _: False
+        self,
+        records: Records,
+        runs: Runs,
+        elsewhere: Callable[[str], bool] = lambda _: False,
+        expected: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._records = records
         self._elsewhere = elsewhere
+        self._expected = expected
         self._runs = runs
         self._now_ns = 0
         self.counts: Counter[str] = Counter()
@@ -82,12 +89,12 @@ class Assembler:
                 return self._run(observation)
             case SpanSeen():
                 return self._span(observation)
-            case Heartbeat():
-                return self._heartbeat(observation)
-            case ErrorObserved():
-                return self._error(observation)
+            case Heartbeat() | ErrorObserved():
+                return self._sign(observation)
             case DatasetObserved() | JobObserved():
                 return [_described(observation)]
+            case Known():
+                return self._known(observation.key)
             case Unusable() | Noted():
                 return []
 
@@ -104,7 +111,7 @@ class Assembler:
         self._now_ns = now_ns
         out: list[Transition] = []
         for record in self._each(sorted(self._records.due(now_ns), key=_by_due)):
-            if record.until_ns is not None:
+            if record.waits_until_ns is not None:
                 self._wait_is_over(record, now_ns, out)
             elif record.lost_at_ns is not None and record.lost_at_ns <= now_ns:
                 self._give_up(record, out)
@@ -114,8 +121,16 @@ class Assembler:
         """End every wait with what is known: nothing else will arrive. No run is given up."""
         out: list[Transition] = []
         for record in self._each(sorted(self._records.due(FOREVER), key=_by_due)):
-            if record.until_ns is not None:
+            if record.waits_until_ns is not None:
                 self._wait_is_over(record, FOREVER, out)
+        return out
+
+    def _known(self, key: str) -> list[Transition]:
+        """Runs that await this wait for it no longer."""
+        out: list[Transition] = []
+        for record in self._each(sorted(self._records.awaiting(key), key=_by_start)):
+            record.awaits, record.awaits_until_ns = "", None
+            self._settle(record, out)
         return out
 
     def _run(self, observed: RunObserved) -> list[Transition]:
@@ -156,6 +171,9 @@ class Assembler:
         if not record.run_id and (not record.seen or seen.enclosing_run_id):
             self._settle(_plain(record, seen.span, seen.enclosing_run_id or ""), out)
         return out
+
+    def _sign(self, sign: Heartbeat | ErrorObserved) -> list[Transition]:
+        return self._heartbeat(sign) if isinstance(sign, Heartbeat) else self._error(sign)
 
     def _heartbeat(self, beat: Heartbeat) -> list[Transition]:
         record = self._slot(beat.span)
@@ -207,25 +225,41 @@ class Assembler:
         return starts
 
     def _waits(self, record: Record, found: Above, deadline_ns: int) -> bool:
-        """Whether START must wait, and for what: the run above to start, or to become known."""
-        pending = found.record if found.record and not found.record.start_sent else None
-        until_ns = pending.until_ns if pending else record.until_ns
-        carried = found.reference is not None and not self._elsewhere(found.reference.run_id)
-        if not pending and not (found.span_id or found.run_id or (carried and record.parent_span_id)):
+        """Whether START must wait, and for what: the run above to start or to become known, or what it awaits."""
+        record.until_ns = self._above_until(record, found)
+        record.awaits_until_ns = self._awaited_until(record)
+        until_ns = record.waits_until_ns
+        if until_ns is None or until_ns <= deadline_ns:
             return False
-        if until_ns is None:
-            until_ns = self._now_ns + int(self._runs.parent_wait * lost.SECOND)
-        if until_ns <= deadline_ns:
-            return False
-        record.until_ns = until_ns
         _wait_for(record, found)
         return True
+
+    def _above_until(self, record: Record, found: Above) -> int | None:
+        """Until when the run above is waited for; None if there is nothing to wait for."""
+        pending = found.record if found.record and not found.record.start_sent else None
+        carried = found.reference is not None and not self._elsewhere(found.reference.run_id)
+        if not pending and not (found.span_id or found.run_id or (carried and record.parent_span_id)):
+            return None
+        until_ns = pending.waits_until_ns if pending else record.until_ns
+        return self._now_ns + int(self._patience_s(record) * lost.SECOND) if until_ns is None else until_ns
+
+    def _awaited_until(self, record: Record) -> int | None:
+        """Until when it is waited for what the run awaits; None if that is known, or won't come."""
+        if not record.awaits or not self._expected(record.awaits):
+            return None
+        if record.awaits_until_ns is None:
+            return self._now_ns + int(record.awaits_s * lost.SECOND)
+        return record.awaits_until_ns
+
+    def _patience_s(self, record: Record) -> float:
+        return float(self._runs.parent_wait) if record.patience_s is None else record.patience_s
 
     def _wait_is_over(self, record: Record, deadline_ns: int, out: list[Transition]) -> None:
         """START without waiting any longer; runs above that are due as well go first."""
         chain = {_key(record): record}
         while (top := above(record, self._records).record) and not top.start_sent:
-            if _key(top) in chain or top.until_ns is None or top.until_ns > deadline_ns:
+            until_ns = top.waits_until_ns
+            if _key(top) in chain or until_ns is None or until_ns > deadline_ns:
                 break
             chain[_key(top)] = record = top
         for due in reversed(list(chain.values())):
@@ -236,7 +270,7 @@ class Assembler:
     def _start(self, record: Record, found: Above) -> RunChanged:
         if circular(record, found, self._records):
             found = Above(endless=True)
-        known = parentage(record, found, self._runs.parent_wait)
+        known = parentage(record, found, self._patience_s(record))
         run = _run_of(record)
         if known.unknown:
             self.counts["parent_missing"] += 1
@@ -244,6 +278,7 @@ class Assembler:
         record.run = run = replace(run, job=record.job, parent=known.parent, root=known.root)
         record.parent, record.root, record.parent_unknown = known.parent, known.root, bool(known.unknown)
         record.start_sent, record.until_ns = True, None
+        record.awaits, record.awaits_until_ns = "", None
         heard = found.record or (found.reference and self._elsewhere(found.reference.run_id))
         _wait_for(record, Above() if heard else found)
         return RunChanged(

@@ -49,6 +49,9 @@ def _take_relations(record: Record, observed: RunObserved, carried: RunRef | Non
     if ends or record.job is None:
         record.job = observed.job
     record.parent_span_id = observed.span.parent_span_id or record.parent_span_id
+    record.patience_s = record.patience_s if observed.patience_s is None else observed.patience_s
+    if observed.awaits:
+        record.awaits, record.awaits_s = observed.awaits, observed.awaits_s
     if ends or record.carried_parent is None:
         record.carried_parent = carried or record.carried_parent
     if ends or record.carried_root is None:

@@ -75,7 +75,8 @@ def parentage(record: Record, found: Above, waited_s: float) -> Parentage:
         return Parentage(reference(found.record), record.carried_root or _root(found.record))
     if found.reference:
         return Parentage(found.reference, record.carried_root or found.reference)
-    return Parentage(unknown=_reason(found, waited_s))
+    setting = " (runs.parent_wait)" if record.patience_s is None else ""
+    return Parentage(unknown=_reason(found, f"{waited_s:g} s{setting}"))
 
 
 def reference(record: Record) -> RunRef:
@@ -91,10 +92,10 @@ def _root(parent: Record) -> RunRef | None:
     return reference(parent) if known else None
 
 
-def _reason(found: Above, waited_s: float) -> str:
+def _reason(found: Above, waited: str) -> str:
     if found.endless:
         return f"the spans or runs above form a cycle, or there are more than {MAX_HOPS}"
-    late = f"did not arrive within {waited_s:g} s (runs.parent_wait)"
+    late = f"did not arrive within {waited}"
     if found.span_id:
         return f"span {found.span_id} above {late}; send its start, or carry the parent on the span"
     return f"run {found.run_id}, which a span above belongs to, {late}" if found.run_id else ""

@@ -11,12 +11,15 @@ import msgspec
 
 from otel_bridge.model import ErrorDetail, EventType, JobRef, Run, RunRef
 
+AWAITED = "*"
+"""In place of a trace id, which it never is, where `MemoryRecords` keeps who awaits what."""
+
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One span's slot: a run if `run_id` is set, else a plain span, or one that only others spoke of so far.
 
     Columns to look records up by: (`trace_id`, `span_id`) is the key; `run_id`; `waits_span` together with
-    `trace_id`; `waits_run`; `due_ns`; `updated_ns` for forgetting. "" means none. Times named `_at_ns` and
+    `trace_id`; `waits_run`; `awaits`; `due_ns`; `updated_ns` for forgetting. "" means none. Times named `_at_ns` and
     `until_ns` are on the clock that the caller passes, all others are the producers'.
     """
 
@@ -62,7 +65,15 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     hops: int = 0
     """Plain spans passed on the way up to `waits_span`."""
     until_ns: int | None = None
-    """The wait is over at this time; None when nothing is waited for."""
+    """The wait for the run above is over at this time; None when it is not waited for."""
+    patience_s: float | None = None
+    """How long the run above is waited for, where it is not the configured time."""
+    awaits: str = ""
+    """What must be known before START, beside the run above; "" when nothing more must."""
+    awaits_s: float = 0.0
+    """How long that is waited for."""
+    awaits_until_ns: int | None = None
+    """The wait for that is over at this time; None when it is not waited for."""
 
     heartbeat_s: float | None = None
     """Interval that was promised last."""
@@ -74,9 +85,16 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     updated_ns: int = 0
 
     @property
+    def waits_until_ns(self) -> int | None:
+        """When START waits no longer, whatever for; None when it does not wait."""
+        waits = [ns for ns in (self.until_ns, self.awaits_until_ns) if ns is not None]
+        return max(waits, default=None)
+
+    @property
     def due_ns(self) -> int | None:
         """When `Assembler.tick` must look at this record; None for never."""
-        return self.lost_at_ns if self.until_ns is None else self.until_ns
+        waits_ns = self.waits_until_ns
+        return self.lost_at_ns if waits_ns is None else waits_ns
 
     @property
     def finished(self) -> bool:
@@ -98,6 +116,9 @@ class Records(Protocol):
 
     def waiting_for_run(self, run_id: str) -> Iterable[Record]:
         """Records with this `waits_run`."""
+
+    def awaiting(self, key: str) -> Iterable[Record]:
+        """Records with this `awaits`."""
 
     def due(self, now_ns: int) -> Iterable[Record]:
         """Records with `due_ns` <= `now_ns`."""
@@ -138,6 +159,10 @@ class MemoryRecords:
     def waiting_for_run(self, run_id: str) -> list[Record]:
         """Records with this `waits_run`."""
         return self._of(self._waits.get(("", run_id), ()))
+
+    def awaiting(self, key: str) -> list[Record]:
+        """Records with this `awaits`."""
+        return self._of(self._waits.get((AWAITED, key), ()))
 
     def due(self, now_ns: int) -> list[Record]:
         """Records with `due_ns` <= `now_ns`."""
@@ -189,4 +214,5 @@ class MemoryRecords:
 def _waits_of(record: Record) -> tuple[tuple[str, str], ...]:
     span = ((record.trace_id, record.waits_span),) if record.waits_span else ()
     run = (("", record.waits_run),) if record.waits_run else ()
-    return span + run
+    awaited = ((AWAITED, record.awaits),) if record.awaits else ()
+    return span + run + awaited

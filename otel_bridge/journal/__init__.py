@@ -3,13 +3,14 @@
 | file | written by | holds |
 |---|---|---|
 | `accepted.db` | receive, through `GroupCommit` | `AcceptedLog`: spans and log records, counts of the rest, poison |
-| `events.db` | convert | `EventLog`: events, omissions, failures, the assembler's records, runs of other producers |
+| `events.db` | convert | `EventLog`: events, omissions, failures, the assembler's records, other producers' runs, dbt's artifacts |
 | `delivery.db` | deliver | `DeliveryLog`: positions of destinations, dead letters |
 
 Each has a reader for other processes, and a table of wishes for the command line (`control`).
 """
 
 from otel_bridge.journal.accepted import AcceptedLog, AcceptedReader, AcceptedRow
+from otel_bridge.journal.artifacts import ArtifactReader, Kept, SqliteArtifacts
 from otel_bridge.journal.control import Wish, ask, outcome
 from otel_bridge.journal.deliveries import (
     DeadLetter,
@@ -40,6 +41,7 @@ __all__ = [
     "AcceptedLog",
     "AcceptedReader",
     "AcceptedRow",
+    "ArtifactReader",
     "Batch",
     "Bounds",
     "ColumnSums",
@@ -51,9 +53,11 @@ __all__ = [
     "EventReader",
     "Failure",
     "GroupCommit",
+    "Kept",
     "Lock",
     "PoisonReader",
     "Settled",
+    "SqliteArtifacts",
     "SqliteForeignRuns",
     "SqliteRecords",
     "Standing",

@@ -73,6 +73,10 @@ class SqliteRecords:
             return self._fresh.waiting_for_run(run_id)
         return [*self._unchanged("waiting_for_run", (run_id,)), *self._fresh.waiting_for_run(run_id)]
 
+    def awaiting(self, key: str) -> list[Record]:
+        """Records with this `awaits`."""
+        return [*self._unchanged("awaiting", (key,)), *self._fresh.awaiting(key)]
+
     def due(self, now_ns: int) -> list[Record]:
         """Records with `due_ns` <= `now_ns`."""
         return [*self._unchanged("due", (now_ns,)), *self._fresh.due(now_ns)]
@@ -115,6 +119,7 @@ class SqliteRecords:
             record.run_id,
             record.waits_span,
             record.waits_run,
+            record.awaits,
             record.due_ns,
             record.updated_ns,
             self._encode(record),

@@ -6,19 +6,21 @@ their place after what the log holds of their run.
 
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from otel_bridge.assemble import Assembler, Records
 from otel_bridge.extract import Wanted, extract
+from otel_bridge.extract.dialects.dbt.pieces import MemoryPieces, Pieces
 from otel_bridge.model import (
     BridgeError,
     Event,
     EventType,
     Kind,
     LogEvent,
+    Observation,
     Omission,
     Span,
     Transition,
@@ -31,6 +33,7 @@ from otel_bridge.openlineage.foreign_runs import ForeignRuns, MemoryForeignRuns,
 from otel_bridge.openlineage.secrets import mask_text
 from otel_bridge.receive.decode import log_event, span
 from otel_bridge.service.columns import ColumnStage
+from otel_bridge.service.completion import CompletionStage
 from otel_bridge.settings import Settings
 
 
@@ -39,7 +42,7 @@ class ConversionFailed(Exception):
 
 
 class Conversion:
-    """extract, assemble and build, over a table of run records and one of runs of other producers.
+    """extract, assemble, complete and build, over tables of run records, of runs of other producers and of artifacts.
 
     `now_ns` is the clock that waiting children and lost runs are measured with; event times are the spans' own.
     Without `columns` no column lineage is read from SQL.
@@ -51,11 +54,14 @@ class Conversion:
         records: Records,
         foreign_runs: ForeignRuns | None = None,
         columns: ColumnStage | None = None,
+        pieces: Pieces | None = None,
     ) -> None:
         self._names = Namespaces(settings.namespace)
         self._wanted = Wanted.of(settings.facets, settings.dbt)
         self._order = RunOrder(foreign_runs or MemoryForeignRuns(), records)
-        self._assembler = Assembler(records, settings.runs, self._order.started)
+        self._completion = CompletionStage(pieces or MemoryPieces(), self._names, self._wanted)
+        expects = self._completion.completion.expects
+        self._assembler = Assembler(records, settings.runs, self._order.started, expects)
         self._columns = columns
         self._builder = EventBuilder(settings)
         self._unusable: list[Omission] = []
@@ -63,7 +69,7 @@ class Conversion:
     @property
     def counts(self) -> Counter[str]:
         """What was left out, seen twice or late, by reason, since the start."""
-        return self._assembler.counts + self._order.counts
+        return self._assembler.counts + self._order.counts + self._completion.counts
 
     @property
     def column_counts(self) -> Counter[str]:
@@ -80,7 +86,8 @@ class Conversion:
         try:
             if kind is Kind.EVENT:
                 return self._foreign(payload, now_ns)
-            observed = extract(decode(kind, payload), self._names, self._wanted)
+            observed = self._observed(kind, payload)
+            self._completion.hear(observed)
             transitions = [t for o in observed for t in self._assembler.observe(o, now_ns)]
             events = self._build(transitions)
             self._unusable += map(
@@ -114,6 +121,11 @@ class Conversion:
         taken, self._unusable = self._unusable, []
         return taken
 
+    def _observed(self, kind: Kind, payload: bytes) -> Sequence[Observation]:
+        if kind is Kind.ARTIFACT:
+            return self._completion.take(payload)
+        return extract(decode(kind, payload), self._names, self._wanted)
+
     def _foreign(self, payload: bytes, now_ns: int) -> list[Event]:
         """The event itself, and the START of own runs that waited for its run to start."""
         found = msgspec.json.decode(payload)
@@ -127,9 +139,10 @@ class Conversion:
         """START and terminal event of one span leave out the same values: that is said, and counted, once."""
         said: set[tuple[str, Omission]] = set()
         events = []
+        told = (whole for whole in map(self._completion.of, transitions) if whole is not None)
         if self._columns is not None:
-            transitions = map(self._columns.of, transitions)
-        for event in map(self._order.own, map(self._builder.build, transitions)):
+            told = (self._columns.of(whole) for whole in told)
+        for event in map(self._order.own, map(self._builder.build, told)):
             news = tuple(o for o in map(_masked, event.omissions) if (event.key, o) not in said)
             said.update((event.key, o) for o in news)
             events.append(event if news == event.omissions else replace(event, omissions=news))

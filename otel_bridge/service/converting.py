@@ -22,11 +22,13 @@ from otel_bridge.journal import (
     Batch,
     EventLog,
     Failure,
+    SqliteArtifacts,
     SqliteForeignRuns,
     SqliteRecords,
     Together,
     delivered_by_all,
 )
+from otel_bridge.journal.artifacts import MAX_BYTES
 from otel_bridge.model import BridgeError, Event, JournalError, Kind, Unavailable
 from otel_bridge.service.columns import ColumnStage
 from otel_bridge.service.conversion import Conversion, ConversionFailed
@@ -54,9 +56,12 @@ class Converter:
         self._log = EventLog.open(self._directory, settings.journal)
         self._records = SqliteRecords(self._log)
         self._foreign_runs = SqliteForeignRuns(self._log)
-        self._tables = Together([self._records, self._foreign_runs])
+        self._artifacts = SqliteArtifacts(self._log)
+        self._tables = Together([self._records, self._foreign_runs, self._artifacts])
         self._columns = ColumnStage.of_settings(settings.column_lineage)
-        self._conversion = Conversion(settings, self._records, self._foreign_runs, self._columns)
+        self._conversion = Conversion(
+            settings, self._records, self._foreign_runs, self._columns, self._artifacts
+        )
         self._accepted = AcceptedReader(self._directory)
         self._counted: Counter[str] = Counter()
         self._pruned_s = float("-inf")
@@ -185,6 +190,7 @@ class Converter:
     def _discard(self) -> None:
         self._records.discard()
         self._foreign_runs.discard()
+        self._artifacts.discard()
         self._conversion.take_unusable()
         self._counted = self._counts()
 
@@ -207,6 +213,8 @@ class Converter:
             self._pruned_s = time.monotonic()
             names = [d.name for d in self._settings.destinations]
             self._log.prune(delivered_by_all(self._directory, names), now_ns)
+            kept_ns = now_ns - int(self._settings.dbt.keep_artifacts * 1e9)
+            self._artifacts.prune(kept_ns, min(MAX_BYTES, self._settings.journal.max_events // 4))
 
     def _stands_still(self) -> bool:
         """At the limit spans wait in `accepted.db`, which in its turn refuses when it is full."""
@@ -217,9 +225,13 @@ class Converter:
 
 
 def _postponed(record: Record, until_ns: int) -> Record:
-    if record.until_ns is None:
+    if record.waits_until_ns is None:
         return replace(record, lost_at_ns=until_ns)
-    return replace(record, until_ns=until_ns)
+    return replace(
+        record,
+        until_ns=None if record.until_ns is None else until_ns,
+        awaits_until_ns=None if record.awaits_until_ns is None else until_ns,
+    )
 
 
 def run(settings: Settings, stdin: BinaryIO, ready: Callable[..., None]) -> None:

@@ -50,7 +50,12 @@ def mend_waits(records: Records, now_ns: int) -> int:
 def _moved(record: Record, by_ns: int) -> Record:
     return replace(
         record,
-        until_ns=None if record.until_ns is None else record.until_ns + by_ns,
-        lost_at_ns=None if record.lost_at_ns is None else record.lost_at_ns + by_ns,
+        until_ns=_later(record.until_ns, by_ns),
+        awaits_until_ns=_later(record.awaits_until_ns, by_ns),
+        lost_at_ns=_later(record.lost_at_ns, by_ns),
         updated_ns=record.updated_ns + by_ns,
     )
+
+
+def _later(at_ns: int | None, by_ns: int) -> int | None:
+    return None if at_ns is None else at_ns + by_ns

@@ -1,7 +1,8 @@
 -- name: put
 -- Add or replace the record of a span.
-INSERT OR REPLACE INTO records (trace_id, span_id, run_id, waits_span, waits_run, due_ns, updated_ns, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO records
+    (trace_id, span_id, run_id, waits_span, waits_run, awaits, due_ns, updated_ns, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: get
 -- The record of a span.
@@ -18,6 +19,10 @@ SELECT trace_id, span_id, body FROM records WHERE trace_id = ? AND waits_span = 
 -- name: waiting_for_run
 -- Records that wait for a run.
 SELECT trace_id, span_id, body FROM records WHERE waits_run = ? AND waits_run <> '';
+
+-- name: awaiting
+-- Records that await something beside the run above.
+SELECT trace_id, span_id, body FROM records WHERE awaits = ? AND awaits <> '';
 
 -- name: any_waiting
 -- Whether a record waits for a span.

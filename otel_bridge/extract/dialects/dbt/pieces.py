@@ -27,6 +27,8 @@ FAILED: Final = "failed:"
 NOTE: Final = "note:"
 """Before what tells notes of spans apart."""
 RESULTS: Final = frozenset({RUN_RESULTS, SOURCES})
+RECEIVED: Final = frozenset({MANIFEST, RUN_RESULTS, SOURCES, CATALOG})
+"""Sources that are artifacts."""
 
 
 class Piece(Fact, frozen=True):
@@ -70,7 +72,7 @@ class MemoryPieces:
     def put(self, scope: str, part: str, source: str, piece: Piece) -> None:
         """Add or replace one."""
         self._pieces.setdefault((scope, part), {})[source] = piece
-        self.ever |= source in (MANIFEST, RUN_RESULTS, SOURCES, CATALOG)
+        self.ever |= source in RECEIVED
 
 
 def complete(pieces: Pieces, scope: str) -> bool:
