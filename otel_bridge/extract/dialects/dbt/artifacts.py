@@ -59,21 +59,24 @@ class Artifact(msgspec.Struct, frozen=True):
     pieces: Iterator[tuple[str, str, Piece]]
 
 
-def read(body: bytes) -> Artifact:
-    """The artifact in a file.
+def read(body: bytes, of: Metadata | None = None) -> Artifact:
+    """The artifact in a file; a catalog describes the tables of the run that `of` is the head of, if given.
 
     Raises:
         NoArtifact: it is none of manifest, run results, sources and catalog, or belongs to no invocation.
     """
     kind, head = kind_of(body)
     describes = head.metadata.otel_bridge
+    if kind == CATALOG and of is not None:
+        describes = describing(head.metadata, of) or describes
     invocation_id = (describes.invocation_id if describes else "") or head.metadata.invocation_id
     if not invocation_id:
         raise NoArtifact(
             f"this {FILES[kind]} has no metadata.invocation_id, so it belongs to no run; give the file as dbt wrote it"
         )
     at = results.utc(head.metadata.generated_at or "")
-    return Artifact(kind, invocation_id, at, _READERS[kind](body))
+    pieces = _catalog(body, describes) if kind == CATALOG else _READERS[kind](body)
+    return Artifact(kind, invocation_id, at, pieces)
 
 
 def kind_of(body: bytes) -> tuple[str, Head]:
@@ -137,9 +140,8 @@ def _results(source: str) -> Callable[[bytes], Iterator[tuple[str, str, Piece]]]
     return pieces
 
 
-def _catalog(body: bytes) -> Iterator[tuple[str, str, Piece]]:
+def _catalog(body: bytes, describes: Describes | None) -> Iterator[tuple[str, str, Piece]]:
     given = _decoded(body, Catalog, FILES[CATALOG])
-    describes = given.metadata.otel_bridge
     complete = describes.complete if describes else True
     return _tables(given, complete)
 
@@ -167,7 +169,6 @@ _READERS: Final[Mapping[str, Callable[[bytes], Iterator[tuple[str, str, Piece]]]
     MANIFEST: _manifest,
     RUN_RESULTS: _results(RUN_RESULTS),
     SOURCES: _results(SOURCES),
-    CATALOG: _catalog,
 }
 
 

@@ -27,6 +27,7 @@ from otel_bridge.extract.dialects.dbt.pieces import (
     SOURCES,
     SQL,
     TOLD,
+    WAREHOUSE,
     Piece,
     Pieces,
     complete,
@@ -53,8 +54,8 @@ NO_MANIFEST: Final = Omission(
     "no manifest of this invocation is here, so what its nodes read, and their SQL, is not known; "
     "give the bridge dbt's artifacts (docs/dbt-artifacts.md)",
 )
-_ABOUT: Final = (RUN_RESULTS, SOURCES, MANIFEST)
-"""Where several artifacts speak of the invocation, in this order."""
+_ABOUT: Final = (RUN_RESULTS, SOURCES, MANIFEST, WAREHOUSE)
+"""Where several speak of the invocation, in this order."""
 _HOOK: Final = re.compile(r"-(on-run-start|on-run-end)-(\d+)$")
 _TYPES: Final = {
     State.COMPLETE: EventType.COMPLETE,
@@ -85,6 +86,8 @@ class Completion:
         said = msgspec.convert(noted.said, Told)
         piece = Piece(invocation=said.invocation, node=said.node, result=said.result)
         self._pieces.put(noted.scope, noted.part, source, piece)
+        if said.invocation.connection.type and WAREHOUSE not in self._pieces.of(noted.scope, ""):
+            self._pieces.put(noted.scope, "", WAREHOUSE, Piece(invocation=said.invocation))
 
     def observed(self, run: RunObserved) -> None:
         """Remember that a node failed: dbt's own span of the invocation does not say so."""

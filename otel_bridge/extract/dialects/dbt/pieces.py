@@ -26,6 +26,8 @@ FAILED: Final = "failed:"
 """Before trace and span id of an invocation: the scope of its nodes that failed."""
 NOTE: Final = "note:"
 """Before what tells notes of spans apart."""
+WAREHOUSE: Final = "warehouse"
+"""What notes say of the warehouse, for nodes of the invocation that have none."""
 RESULTS: Final = frozenset({RUN_RESULTS, SOURCES})
 RECEIVED: Final = frozenset({MANIFEST, RUN_RESULTS, SOURCES, CATALOG})
 """Sources that are artifacts."""

@@ -60,9 +60,21 @@ def reason_of(result: Result) -> str:
     if result.batches is not None and result.batches.failed:
         total = result.batches.successful + result.batches.failed
         return f"{result.batches.failed} of {total} batches failed" + (f": {message}" if message else "")
-    if not message and result.freshness is not None and result.freshness.max_loaded_at:
-        return f"The newest row is of {result.freshness.max_loaded_at}, which is too old."
-    return message or ", ".join(f"{number} {status}" for status, number in sorted(result.counts.items()))
+    return message or _told_otherwise(result)
+
+
+def _told_otherwise(result: Result) -> str:
+    """What stands for a message that is not there: the age of a source, rows that fail, results of the command."""
+    checked = result.freshness
+    if checked is not None and (checked.max_loaded_at or checked.age is not None):
+        return (
+            f"The newest row is of {checked.max_loaded_at}."
+            if checked.max_loaded_at
+            else f"The newest row is {checked.age:g} s old."
+        )
+    if result.failures:
+        return f"{result.failures} failing results"
+    return ", ".join(f"{number} {status}" for status, number in sorted(result.counts.items()))
 
 
 def plain(message: str) -> str:
