@@ -69,6 +69,7 @@ class Routes:
             "health": f"{base}/health",
             "metrics": f"{base}/metrics",
             "lineage": f"{base}{PATHS[0]}",
+            "dbt_artifacts": f"{base}{PATHS[-1]}",
             "facets": facets,
         }
         return _json({"name": "otel-bridge", "version": __version__, **paths})

@@ -1,4 +1,4 @@
-"""Events of other producers: passed on unchanged to the receiving process, which alone writes what is accepted.
+"""Events of other producers and artifacts of dbt: passed on unchanged to the receiving process, which alone writes what is accepted.
 
 The answer is the receiving process's own, given when the events are on disk. Until it is known where that process
 takes them, and whenever it does not answer, the sender is told to come again: nothing is kept here.
@@ -15,7 +15,7 @@ from otel_bridge.api.figures import Status
 from otel_bridge.deliver.http1 import Answer, ExchangeFailed, Origin, Pool
 from otel_bridge.settings import Endpoint, Receive
 
-PATHS = ("/api/v1/lineage", "/api/v1/lineage/batch")
+PATHS = ("/api/v1/lineage", "/api/v1/lineage/batch", "/api/v1/dbt/artifacts")
 TIMEOUT_S = 30.0
 ANSWER_BYTES = 8 * 1024**2
 RETRY_AFTER_S = 1
@@ -40,7 +40,7 @@ class Intake:
         self._pool: tuple[tuple[str, str], Pool] | None = None
 
     async def take(self, request: Request) -> Response:
-        """Take a request with one event or several."""
+        """Take a request with one event or several, or with an artifact."""
         pieces: list[bytes] = []
         size = 0
         try:
@@ -65,7 +65,7 @@ class Intake:
         async for piece in request.stream():
             size += len(piece)
             if refusal is None:
-                refusal = self._too_much(size, len(piece))
+                refusal = self._too_much(size, len(piece), request.url.path)
             if refusal is None:
                 pieces.append(piece)
                 self._held += len(piece)
@@ -73,11 +73,14 @@ class Intake:
                 break
         return refusal
 
-    def _too_much(self, size: int, piece: int) -> Response | None:
+    def _too_much(self, size: int, piece: int, path: str) -> Response | None:
         if size > self._limit:
+            smaller = (
+                "send it by `otel-bridge artifacts push`" if path == PATHS[-1] else "send smaller batches"
+            )
             return _refusal(
                 413,
-                f"the request is larger than {self._limit} bytes; send smaller batches or raise receive.max_request",
+                f"the request is larger than {self._limit} bytes; {smaller} or raise receive.max_request",
                 {"Connection": "close"},
             )
         if self._held + piece > self._most:

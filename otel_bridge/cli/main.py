@@ -11,6 +11,7 @@ from otel_bridge.cli.options import BridgeGroup
 COMMANDS = {
     "serve": "otel_bridge.cli.serve",
     "convert": "otel_bridge.cli.convert",
+    "artifacts": "otel_bridge.cli.artifacts",
     "config": "otel_bridge.cli.config",
     "health": "otel_bridge.cli.health",
     "events": "otel_bridge.cli.events",

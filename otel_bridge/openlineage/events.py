@@ -129,9 +129,10 @@ class EventBuilder:
 
     def _run_values(self, run: Run, event_type: EventType) -> dict[str, Value]:
         """Values of the run's facets: those of its attributes, and what the run itself knows."""
-        values = dict(run.run_values)
-        if run.span.trace_id:
-            values["span"] = run.span
+        values = {**run.run_values, "span": run.span}
+        if not run.span.trace_id:
+            del values["span"]
+            values.pop("trace", None)
         if self._trace_url is not None:
             values["trace_url"] = self._trace_url
         if run.parent is not None:

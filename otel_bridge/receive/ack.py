@@ -15,7 +15,8 @@ import msgspec
 import structlog
 
 from otel_bridge.model import Accepted, Defect, Poison, Refused, Tally, TooLarge, Unavailable
-from otel_bridge.receive import lineage
+from otel_bridge.receive import artifact_files, lineage
+from otel_bridge.receive.artifacts import Artifacts, Taken
 from otel_bridge.receive.inflate import inflate
 from otel_bridge.receive.jsonrequest import Signal, transcode
 from otel_bridge.receive.lineage import Failed
@@ -23,8 +24,8 @@ from otel_bridge.receive.selection import Selected, Selection
 from otel_bridge.settings import Receive
 
 Encoding = Literal["protobuf", "json"]
-Content = Literal["traces", "logs", "metrics", "lineage"]
-"""What a request carries: OTLP of a signal, or OpenLineage events of other producers (JSON only)."""
+Content = Literal["traces", "logs", "metrics", "lineage", "artifact"]
+"""What a request carries: OTLP of a signal, OpenLineage events of other producers or an artifact of dbt (JSON only)."""
 
 INFLATE_AT_ONCE = 4 * 1024**2
 TRANSCODE_AT_ONCE = 64 * 1024
@@ -55,7 +56,8 @@ class Journal(Protocol):
 class Answer(msgspec.Struct, frozen=True):
     """A request was taken: all of it, or all but `rejected` items because of `message`. What was rejected is counted.
 
-    Of events also `received` and the rejected ones; `array` tells whether the request was one of several.
+    Of events also `received` and the rejected ones; `array` tells whether the request was one of several. Of an
+    artifact also what was `taken`.
     """
 
     rejected: int = 0
@@ -63,6 +65,7 @@ class Answer(msgspec.Struct, frozen=True):
     received: int = 0
     failures: tuple[Failed, ...] = ()
     array: bool = False
+    taken: Taken | None = None
 
 
 class InFlight:
@@ -160,6 +163,8 @@ class Receiver:
                 return Answer()
             if signal == "lineage":
                 return await self._events(body, poison)
+            if signal == "artifact":
+                return await self._artifact(body)
             selected = await self._select(signal, encoding, body)
             await self._keep(selected, poison)
             return Answer(sum(selected.tally.rejected.values()), selected.message)
@@ -191,6 +196,19 @@ class Receiver:
         return Answer(
             len(found.failures), message, found.selected.tally.received, found.failures, found.array
         )
+
+    async def _artifact(self, body: bytes) -> Answer:
+        found = await asyncio.to_thread(artifact_files.read, body)
+        await self.keep(found)
+        return Answer(0 if found.rows else 1, found.message, taken=found.taken)
+
+    async def keep(self, found: Artifacts) -> None:
+        """Make an artifact durable, or count that it is refused.
+
+        Raises:
+            Unavailable: it is not.
+        """
+        await self._keep(Selected(found.rows, found.tally, found.message), None)
 
     async def _keep(self, selected: Selected, poison: AsPoison | None) -> None:
         try:

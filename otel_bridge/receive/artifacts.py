@@ -12,6 +12,7 @@ import msgspec
 
 from otel_bridge.extract.dialects.dbt import artifacts
 from otel_bridge.extract.dialects.dbt.pieces import Piece
+from otel_bridge.extract.dialects.dbt.shapes import Metadata
 from otel_bridge.model import Accepted, Kind, Tally
 
 INVALID_ARTIFACT = "invalid_artifact"
@@ -60,10 +61,10 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Chunk).decode
 
 
-def select(body: bytes) -> Artifacts:
-    """Select from a file."""
+def select(body: bytes, manifest: bytes | None = None) -> Artifacts:
+    """Select from a file. A catalog describes the tables of the run whose manifest lies beside it, if one does."""
     try:
-        artifact = artifacts.read(body)
+        artifact = artifacts.read(body, _beside(manifest))
         chunks = list(_chunks(artifact))
     except artifacts.NoArtifact as error:
         return Artifacts((), Tally(1, 0, {INVALID_ARTIFACT: 1}), message=str(error))
@@ -75,6 +76,13 @@ def select(body: bytes) -> Artifacts:
 def chunk(payload: bytes) -> Chunk:
     """What a row carries."""
     return _decode(zlib.decompress(payload))
+
+
+def _beside(manifest: bytes | None) -> Metadata | None:
+    try:
+        return None if manifest is None else artifacts.kind_of(manifest)[1].metadata
+    except artifacts.NoArtifact:
+        return None
 
 
 def _chunks(artifact: artifacts.Artifact) -> Iterator[Chunk]:

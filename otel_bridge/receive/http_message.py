@@ -1,6 +1,6 @@
 """HTTP/1.1 requests and responses of a door: what can be said without a connection.
 
-A door has one of two services: OTLP, or the events of other producers that the API passes on.
+A door has one of two services: OTLP, or what the API passes on, events of other producers and artifacts of dbt.
 """
 
 import time
@@ -46,10 +46,16 @@ OTLP = Service(
     status.status_body,
 )
 LINEAGE = Service(
-    "OpenLineage events",
-    {b"/api/v1/lineage": "lineage", b"/api/v1/lineage/batch": "lineage"},
+    "OpenLineage events or artifacts of dbt",
+    {
+        b"/api/v1/lineage": "lineage",
+        b"/api/v1/lineage/batch": "lineage",
+        b"/api/v1/dbt/artifacts": "artifact",
+    },
     {_JSON: "json"},
-    lambda _, answer, __: status.events_answer(answer),
+    lambda content, answer, _: (
+        status.artifact_answer(answer) if content == "artifact" else status.events_answer(answer)
+    ),
     lambda refused, _: status.error_json(status.message(refused)),
 )
 _KEPT = {b"content-type", b"content-encoding", b"content-length", b"authorization", b"expect"}

@@ -139,6 +139,13 @@ def events_answer(answer: Answer) -> tuple[int, bytes]:
     return 422, error_json(answer.message[:MAX_MESSAGE])
 
 
+def artifact_answer(answer: Answer) -> tuple[int, bytes]:
+    """HTTP status and body about an artifact: 201 with what was taken, or 422."""
+    if answer.taken is None:
+        return 422, error_json(answer.message[:MAX_MESSAGE])
+    return 201, msgspec.json.encode(answer.taken)
+
+
 def error_json(text: str) -> bytes:
     """As the API writes errors."""
     return msgspec.json.encode({"error": text})

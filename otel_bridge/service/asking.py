@@ -4,6 +4,7 @@ The bridge is on this machine and its certificate is in our hands: that very cer
 host name it was issued for.
 """
 
+import gzip
 import http.client
 import ssl
 import urllib.error
@@ -13,10 +14,11 @@ from typing import Any
 import msgspec
 
 from otel_bridge.model import BridgeError
-from otel_bridge.settings import Api, Secret
+from otel_bridge.settings import Api, Role, Secret
 from otel_bridge.sockets import no_password
 
 WITHIN_S = 5.0
+SENT_WITHIN_S = 60.0
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -24,6 +26,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     status: int
     body: bytes
+    retry_after: str | None = None
 
 
 def ask(url: str, api: Api, key: Secret | None = None) -> Asked:
@@ -32,13 +35,33 @@ def ask(url: str, api: Api, key: Secret | None = None) -> Asked:
     Raises:
         BridgeError: nobody answers, or the TLS files can't be used.
     """
-    key = key or next((one.key for one in api.keys if "read" in one.roles), None)
-    headers = {"Authorization": f"Bearer {key.reveal()}"} if key else {}
+    return _asked(urllib.request.Request(url), api, key or _key(api, "read"), WITHIN_S)  # noqa: S310
+
+
+def send(url: str, api: Api, body: bytes, key: Secret | None = None) -> Asked:
+    """POST JSON, compressed, to a URL of the API; `key` is by default the first one with the role write.
+
+    Raises:
+        BridgeError: nobody answers, or the TLS files can't be used.
+    """
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    request = urllib.request.Request(url, gzip.compress(body, 6, mtime=0), headers)  # noqa: S310
+    return _asked(request, api, key or _key(api, "write"), SENT_WITHIN_S)
+
+
+def _key(api: Api, role: Role) -> Secret | None:
+    return next((one.key for one in api.keys if role in one.roles), None)
+
+
+def _asked(request: urllib.request.Request, api: Api, key: Secret | None, within_s: float) -> Asked:
+    url = request.full_url
+    if key:
+        request.add_header("Authorization", f"Bearer {key.reveal()}")
     try:
-        with _opener(api).open(urllib.request.Request(url, headers=headers), timeout=WITHIN_S) as answer:  # noqa: S310
-            return Asked(answer.status, answer.read())
+        with _opener(api).open(request, timeout=within_s) as answer:
+            return Asked(answer.status, answer.read(), answer.headers.get("Retry-After"))
     except urllib.error.HTTPError as error:
-        return Asked(error.code, error.read())
+        return Asked(error.code, error.read(), error.headers.get("Retry-After"))
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise BridgeError(

@@ -22,6 +22,7 @@ from otel_bridge.model import (
     LogEvent,
     Observation,
     Omission,
+    Resource,
     Span,
     Transition,
     Unusable,
@@ -115,6 +116,11 @@ class Conversion:
     def drain(self) -> list[Event]:
         """Events of everything that still waits, at the end of an offline input."""
         return self._build(self._assembler.drain())
+
+    def finished(self, invocation_id: str, parts: Sequence[str], namespace: str | None) -> list[Event]:
+        """Events of a finished invocation of dbt, by artifacts that were fed before; `parts` have results."""
+        jobs = namespace or self._names.of(Resource()).value
+        return self._build(self._completion.completion.finished(invocation_id, parts, jobs))
 
     def take_unusable(self) -> list[Omission]:
         """Why spans and log events that were meant as lineage gave no event, since this was asked last."""

@@ -20,6 +20,7 @@ from otel_bridge.receive import Receiver, Selection
 from otel_bridge.receive.doors import Doors, Intake, open_doors, open_intake
 from otel_bridge.receive.kafka_source import Sources, make_sources
 from otel_bridge.receive.topology import MAX_WAITING
+from otel_bridge.receive.watch import Watch
 from otel_bridge.service.advice import warn_if_schemas_stay_here
 from otel_bridge.service.children import Child
 from otel_bridge.service.endpoints import Endpoints
@@ -60,6 +61,9 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             sources.start()
             retries = asyncio.create_task(Retries(directory, journal, receiver).run())
             stack.callback(retries.cancel)
+            watch = Watch(settings.dbt.watch, receiver.keep, float(settings.dbt.keep_artifacts))
+            watching = asyncio.create_task(watch.run())
+            stack.callback(watching.cancel)
             intake = await open_intake(receiver, settings.receive)
             stack.push_async_callback(intake.stop, DOORS_STOP_S)
             endpoints = Endpoints(doors.grpc, doors.http, deliver.facts["api"], os.getpid())

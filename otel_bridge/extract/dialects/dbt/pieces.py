@@ -5,7 +5,7 @@ a whole) and a *source* (which artifact says so). Sources are kept side by side,
 less, takes nothing from the others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Protocol
 
 from otel_bridge.extract.dialects.dbt.facts import Fact, Invocation, Node, Relation, Result
@@ -75,6 +75,14 @@ class MemoryPieces:
         """Add or replace one."""
         self._pieces.setdefault((scope, part), {})[source] = piece
         self.ever |= source in RECEIVED
+
+    def parts(self, scope: str, sources: Collection[str]) -> list[str]:
+        """Parts of a scope, without that of the whole, of which one of the sources speaks; in the order of arrival."""
+        return [
+            part
+            for (within, part), found in self._pieces.items()
+            if within == scope and part and not found.keys().isdisjoint(sources)
+        ]
 
 
 def complete(pieces: Pieces, scope: str) -> bool:
