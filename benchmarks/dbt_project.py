@@ -32,7 +32,7 @@ renamed as (
         customer_id,
         lower(status) as status,
         cast(ordered_on as date) as ordered_on,
-        amount_cents / 100.0 as amount,
+        {factor} * amount_cents / 100.0 as amount,
         note
     from source
 )
@@ -44,7 +44,7 @@ with upstream as (
     select * from {{{{ ref('{parent}') }}}}
 )
 
-select id, customer_id, status, ordered_on, amount * 1.1 as amount, coalesce(note, 'none') as note
+select id, customer_id, status, ordered_on, amount * {factor} as amount, coalesce(note, 'none') as note
 from upstream
 where status <> 'void'
 """
@@ -55,7 +55,7 @@ with orders as (
 ),
 
 totals as (
-    select customer_id, count(*) as orders, sum(amount) as spent
+    select customer_id, count(*) as orders, sum({factor} * amount) as spent
     from {{{{ ref('{other}') }}}}
     group by customer_id
 )
@@ -70,8 +70,8 @@ left join totals on totals.customer_id = orders.customer_id
 """
 
 
-def write(folder: Path, nodes: int) -> int:
-    """Lay a project of about that many nodes down; how many of them are models."""
+def write(folder: Path, nodes: int, factor: int = 1) -> int:
+    """Lay a project of about that many nodes down; how many of them are models. Another factor, other statements."""
     models = max(2, (nodes - SEEDS) // (1 + TESTS_PER_MODEL))
     for part in ("models", "seeds"):
         (folder / part).mkdir(parents=True)
@@ -80,7 +80,7 @@ def write(folder: Path, nodes: int) -> int:
     for seed in range(SEEDS):
         (folder / f"seeds/raw_{seed}.csv").write_text(_rows(seed))
     for number in range(models):
-        (folder / f"models/{_name(number)}.sql").write_text(_sql(number))
+        (folder / f"models/{_name(number)}.sql").write_text(_sql(number, factor))
     tested = "".join(_tests(number) for number in range(models))
     (folder / "models/models.yml").write_text(f"version: 2\nmodels:\n{tested}")
     return models
@@ -98,12 +98,12 @@ def _name(number: int) -> str:
     return f"model_{number:04}"
 
 
-def _sql(number: int) -> str:
+def _sql(number: int, factor: int) -> str:
     if number < PER_STAGE:
-        return STAGING.format(parent=f"raw_{number % SEEDS}")
+        return STAGING.format(parent=f"raw_{number % SEEDS}", factor=factor)
     parent, other = number - PER_STAGE, number - PER_STAGE - number % PER_STAGE
     template = TABLE if number % 3 == 0 else VIEW
-    return template.format(parent=_plain(parent), other=_plain(other))
+    return template.format(parent=_plain(parent), other=_plain(other), factor=factor)
 
 
 def _plain(number: int) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks import dbt_project, proc
 from benchmarks.bench import Bench
-from benchmarks.cases.dbt import WITHIN_S, clean
+from benchmarks.cases.dbt import WITHIN_S, clean, models_told
 from benchmarks.figures import Check, Findings, Interval, Table, Target
 from otel_bridge.testing import BridgeProcess
 from tests.dbt.running import PYTHON, QUIET, idle
@@ -70,9 +70,9 @@ def measure(bench: Bench) -> Findings:
     with BridgeProcess(bench.directory / "bridge", settings={"log": {"level": "warning"}}) as bridge:
         seconds = _inside(folder, bridge, rounds)
         bridge.wait(partial(idle, bridge), "has delivered all", WITHIN_S)
-        told = sum(name.startswith("model.generated.") for name in bridge.events().jobs())
+        told = models_told(bridge.events())
     costs = {mode: _per_node(seconds, mode, nodes) for mode in (NO_LOOKUPS, LOOKUPS)}
-    spent = _bridge(bench.directory, folder, models)
+    spent = _bridge(bench.directory, models)
     return Findings(
         title="dbt: a node inside dbt, a model in the bridge",
         text=TEXT.format(nodes=nodes, rounds=rounds),
@@ -120,20 +120,26 @@ def _per_node(seconds: Mapping[str, Sequence[float]], mode: str, nodes: int) -> 
     return Interval.of((used - plain) * 1000 / nodes for used, plain in pairs)
 
 
-def _bridge(directory: Path, folder: Path, models: int) -> _Spent:
-    first, again = _builds(directory / "with", folder, {})
-    _, without = _builds(directory / "without", folder, {"column_lineage": {"enabled": False}})
+def _bridge(directory: Path, models: int) -> _Spent:
+    first, again = _builds(directory / "with", {})
+    _, without = _builds(directory / "without", {"column_lineage": {"enabled": False}})
     return _Spent(first / models, again / models, without / models)
 
 
-def _builds(directory: Path, folder: Path, settings: dict[str, object]) -> tuple[float, float]:
-    """Milliseconds of the bridge's CPU for two builds, the second of which tells the same again."""
+def _builds(directory: Path, settings: dict[str, object]) -> tuple[float, float]:
+    """Milliseconds of the bridge's CPU for two builds of a project, the second of which tells the same again.
+
+    Another project goes before: with its first statement comes the process that analyses.
+    """
     argv = [str(PYTHON), "-P", "-c", "from dbt.cli.main import cli; cli()", "--quiet", "build"]
-    with BridgeProcess(directory, settings={"log": {"level": "warning"}, **settings}) as bridge:
+    folders = {factor: directory / f"factor-{factor}" for factor in (2, 3)}
+    for factor, folder in folders.items():
+        dbt_project.write(folder, NODES, factor)
+    with BridgeProcess(directory / "bridge", settings={"log": {"level": "warning"}, **settings}) as bridge:
         spent = []
-        for _ in range(2):
+        for factor in (2, 3, 3):
             before = sum(proc.cpu_by_process(bridge.pid).values())
-            subprocess.run(argv, cwd=folder, env=_env(bridge), check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(argv, cwd=folders[factor], env=_env(bridge), check=True, stdout=subprocess.DEVNULL)
             bridge.wait(partial(idle, bridge), "has delivered all", WITHIN_S)
             spent.append((sum(proc.cpu_by_process(bridge.pid).values()) - before) / 1e6)
-    return spent[0], spent[1]
+    return spent[1], spent[2]
