@@ -90,8 +90,10 @@ def dbt_reference() -> str:
     """docs/dbt-attributes.md."""
     out = ["# Attributes of dbt runs", "", f"<!-- {DBT_HEADER} -->", ""]
     out += [
-        f"Version {DBT['version']}. What `otel-bridge-dbt` says of a run beside [the convention](attributes.md). "
-        "Maps and lists are JSON strings.",
+        (
+            f"Version {DBT['version']}. What `otel-bridge-dbt` says of a run beside [the convention](attributes.md). "
+            "Maps and lists are JSON strings."
+        ),
         "",
         "| attribute | type | where | meaning |",
         "|---|---|---|---|",
