@@ -245,7 +245,7 @@ class Assembler:
 
     def _awaited_until(self, record: Record) -> int | None:
         """Until when it is waited for what the run awaits; None if that is known, or won't come."""
-        if not record.awaits or not self._expected(record.awaits):
+        if not record.awaits or record.awaits_s <= 0 or not self._expected(record.awaits):
             return None
         if record.awaits_until_ns is None:
             return self._now_ns + int(record.awaits_s * lost.SECOND)

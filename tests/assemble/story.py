@@ -94,10 +94,10 @@ def _copy(record):
 class Story:
     """An assembler and a clock in seconds; `told` is everything that it said."""
 
-    def __init__(self, records: MemoryRecords | None = None, **runs) -> None:
+    def __init__(self, records: MemoryRecords | None = None, expected=lambda _: True, **runs) -> None:
         self.records = FromBytes() if records is None else records
         self.runs = Runs(parent_wait=Duration(WAIT), **runs)
-        self.assembler = Assembler(self.records, self.runs)
+        self.assembler = Assembler(self.records, self.runs, expected=expected)
         self.now_s = 1000.0
         self.told: list[RunChanged] = []
 

@@ -111,7 +111,7 @@ class Completion:
         said = replace(whole, result=None) if starts else whole
         run = mapping.completed(transition.run, said, self._names, self._wanted)
         if not states.moves_data(whole.invocation.command):
-            return mapping.design(run) if whole.kind is Kind.NODE and not starts else None
+            return mapping.design(run) if _is_designed(whole) and not starts else None
         if whole.kind is Kind.INVOCATION and not self._has_manifest(whole.invocation):
             run = replace(run, omissions=(*run.omissions, NO_MANIFEST))
         return replace(
@@ -224,6 +224,11 @@ class Completion:
 
     def _has_manifest(self, invocation: Invocation) -> bool:
         return MANIFEST in self._pieces.of(f"{SCOPE}{invocation.invocation_id}", "")
+
+
+def _is_designed(told: Told) -> bool:
+    """Whether a command that moves no data tells of a job: dbt compiles its hooks as if they were nodes."""
+    return told.kind is Kind.NODE and told.node.node_type != "operation"
 
 
 def _failed_below(span: SpanRef, span_id: str) -> str:
