@@ -60,7 +60,7 @@ SNAPSHOT_COLUMNS: Final = (
 )
 
 _PART: Final = re.compile(
-    r'\s*(?:"((?:[^"]|"")+)"|`((?:[^`]|``)+)`|\[((?:[^\]]|\]\])+)\]|([^."`\[\]()\s]+))\s*'
+    r"""\s*(?:"((?:[^"]|"")+)"|`((?:[^`]|``)+)`|\[((?:[^\]]|\]\])+)\]|([^."'`\[\]()\s]+))\s*"""
 )
 _LITERAL: Final = re.compile(r"'((?:[^']|'')*)'")
 _SOURCE: Final = re.compile(r"""\bsource\(\s*['"]([^'"]+)['"]\s*,\s*['"]([^'"]+)['"]\s*\)""")
@@ -236,10 +236,8 @@ def _written(relation_name: str) -> list[tuple[str, bool]]:
 
 
 def _external(relation_name: str | None) -> str:
-    """Where the files of a source are that SQL reads by a function; "" if it is not said, or not absolutely."""
-    if not relation_name or "(" not in relation_name:
-        return ""
-    literals = _LITERAL.findall(relation_name)
+    """Where the files of a source are that SQL reads in place of a table; "" if it is not said, or not absolutely."""
+    literals = _LITERAL.findall(relation_name or "")
     return literals[0] if len(literals) == 1 and file_named(literals[0]) else ""
 
 
