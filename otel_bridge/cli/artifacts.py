@@ -12,6 +12,7 @@ from otel_bridge.extract.dialects.dbt.artifacts import FILES, describing, kind_o
 from otel_bridge.extract.dialects.dbt.pieces import CATALOG, MANIFEST, RUN_RESULTS, SOURCES
 from otel_bridge.model import BridgeError
 from otel_bridge.service.asking import Asked, send
+from otel_bridge.service.endpoints import Endpoints
 from otel_bridge.settings import Api, Secret, Settings
 
 PATH = "/api/v1/dbt/artifacts"
@@ -49,7 +50,7 @@ def push(folder: Path, url: str | None, api_key: str | None, wait: str, settings
 
     DIR is dbt's target folder. Only what the bridge reads is sent, compressed. Sending twice does no harm.
     """
-    base = (url or settings.api.base_url).rstrip("/")
+    base = (url or _running(settings)).rstrip("/")
     api = Api() if url else settings.api
     key = Secret(api_key) if api_key else None
     until_s = time.monotonic() + duration_ns(wait) / 1e9
@@ -77,6 +78,16 @@ def list_(limit: int, format_: str, settings: Settings) -> None:
         at = datetime.fromtimestamp(kept.at_ns // 10**9, UTC).isoformat().replace("+00:00", "Z")
         what = " ".join(part for part in (kept.command, kept.project) if part)
         click.echo(f"{kept.invocation_id}  {at}  {kept.bytes:>9} B  {what}: {told}")
+
+
+def _running(settings: Settings) -> str:
+    """The API of the bridge that runs here, else the configured one."""
+    file = Endpoints.file(settings.data_dir)
+    try:
+        here = msgspec.json.decode(file.read_bytes(), type=Endpoints).api
+    except (OSError, msgspec.DecodeError):
+        return settings.api.base_url
+    return f"{'https' if settings.api.tls else 'http'}://{here}"
 
 
 def _small(folder: Path) -> list[tuple[str, bytes, int]]:
