@@ -19,6 +19,7 @@ from .values import compact, part, text, to_json
 
 __all__ = [
     "hook", "invocation", "invocation_end", "node_end", "node_ran", "node_start", "operation", "operation_end",
+    "statements",
 ]  # fmt: skip
 
 Attributes = dict[str, Any]
@@ -92,3 +93,8 @@ def operation(task: Any) -> Attributes:
 def operation_end(task: Any, results: Any, error: BaseException | None = None) -> Attributes:
     """What is known when it is over."""
     return {**operation(task), names.RESULT: to_json(summary(results, error))}
+
+
+def statements(task: Any, sql: str) -> Attributes:
+    """The SQL that a run-operation executed."""
+    return nodes.sql_of(scope_of(task), sql or None)

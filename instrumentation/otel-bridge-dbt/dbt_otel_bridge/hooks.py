@@ -1,0 +1,148 @@
+"""Where dbt is listened to: wraps around a few of its methods, each put on once a process.
+
+They are private and differ between versions: one that is not there is left out, and what it would tell is not told.
+Whatever our own code does, the wrapped method runs once, and its result or exception is passed on as it is.
+"""
+
+import functools
+import importlib
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from otel_lineage.trouble import guarded, log
+
+from dbt_otel_bridge import phases
+from dbt_otel_bridge.invocation import Invocation, Operation, current_node, invocation_of
+
+Method = Callable[..., Any]
+
+_installing = threading.Lock()
+_installed = False
+
+
+def install() -> None:
+    """Put the wraps on."""
+    global _installed  # noqa: PLW0603  once a process
+    with _installing:
+        if _installed:
+            return
+        _installed = True
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())  # without a handler Python prints warnings among dbt's output
+    runnable = "dbt.task.runnable:GraphRunnableTask"
+    _wrap(f"{runnable}.run", _around_task)
+    _wrap(f"{runnable}.call_runner", _around_node)
+    _wrap(f"{runnable}._cancel_connections", _before_cancelling)
+    _wrap("dbt.task.base:BaseRunner.run", _after_execution)
+    _wrap("dbt.task.base:BaseRunner.run_with_hooks", _keeping_result)
+    _wrap("dbt.task.run:RunTask.safe_run_hooks", _around_run_hooks)
+    _wrap("dbt.task.run_operation:RunOperationTask.run", _around_operation)
+
+
+@guarded("listening to dbt", fallback=None)
+def _wrap(place: str, around: Callable[[Method], Method]) -> None:
+    module, _, path = place.partition(":")
+    owner_name, _, name = path.partition(".")
+    owner = getattr(importlib.import_module(module), owner_name)
+    original = owner.__dict__.get(name)
+    if original is None:
+        log.debug("otel-bridge-dbt: this dbt has no %s", place)
+        return
+    setattr(owner, name, functools.wraps(original)(around(original)))
+
+
+def _around_task(original: Method) -> Method:
+    def run(task: Any, *args: Any, **kwargs: Any) -> Any:
+        told = Invocation.begin(task)
+        if told is None:
+            return original(task, *args, **kwargs)
+        try:
+            result = original(task, *args, **kwargs)
+        except BaseException as error:
+            told.end(None, error)
+            raise
+        told.end(result, None)
+        return result
+
+    return run
+
+
+def _around_node(original: Method) -> Method:
+    def call_runner(task: Any, runner: Any, *args: Any, **kwargs: Any) -> Any:
+        told = invocation_of(task)
+        node = None if told is None else told.start_node(runner)
+        if node is None:
+            return original(task, runner, *args, **kwargs)
+        node.enter()
+        try:
+            result = original(task, runner, *args, **kwargs)
+        except BaseException as error:
+            node.leave(None, error)
+            raise
+        node.leave(result, None)
+        return result
+
+    return call_runner
+
+
+def _before_cancelling(original: Method) -> Method:
+    def cancel_connections(task: Any, *args: Any, **kwargs: Any) -> Any:
+        told = invocation_of(task)
+        if told is not None:
+            told.cancelled = True
+        return original(task, *args, **kwargs)
+
+    return cancel_connections
+
+
+def _after_execution(original: Method) -> Method:
+    def run(runner: Any, compiled_node: Any, manifest: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(runner, compiled_node, manifest, *args, **kwargs)
+        node = current_node()
+        if node is not None:
+            node.ran(runner, compiled_node, manifest)
+        return result
+
+    return run
+
+
+def _keeping_result(original: Method) -> Method:
+    """Where dbt makes the spans itself, the node's ends before `call_runner` returns the result."""
+
+    def run_with_hooks(runner: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(runner, *args, **kwargs)
+        node = current_node()
+        if node is not None:
+            node.result = result
+        return result
+
+    return run_with_hooks
+
+
+def _around_run_hooks(original: Method) -> Method:
+    def safe_run_hooks(task: Any, adapter: Any, hook_type: Any, *args: Any, **kwargs: Any) -> Any:
+        told = invocation_of(task)
+        phase = None if told is None else told.run_hooks(adapter, hook_type)
+        with phases.entered(phase):
+            return original(task, adapter, hook_type, *args, **kwargs)
+
+    return safe_run_hooks
+
+
+def _around_operation(original: Method) -> Method:
+    def run(task: Any, *args: Any, **kwargs: Any) -> Any:
+        told = Operation.begin(task)
+        if told is None:
+            return original(task, *args, **kwargs)
+        try:
+            with phases.entered(told.phase):
+                result = original(task, *args, **kwargs)
+        except BaseException as error:
+            told.end(None, error)
+            raise
+        told.end(result, None)
+        return result
+
+    return run
