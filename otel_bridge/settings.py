@@ -346,7 +346,7 @@ class ApiKey:
     key: Secret
     """The key itself."""
     roles: tuple[Role, ...] = ("read",)
-    """`read`: health in full and metrics; `write`: send OpenLineage events."""
+    """`read`: health in full and metrics; `write`: send OpenLineage events and artifacts of dbt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

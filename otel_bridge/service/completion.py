@@ -10,12 +10,9 @@ from otel_bridge.model import Known, Noted, Observation, RunObserved, Transition
 from otel_bridge.namespaces import Namespaces
 from otel_bridge.receive.artifacts import chunk
 
-LATE = "artifacts_late"
-"""Artifacts that came after the events of their invocation were made; nothing is amended."""
-
 
 class CompletionStage:
-    """Takes artifacts and notes, and completes transitions. `counts` is what came too late."""
+    """Takes artifacts and notes, and completes transitions. `counts` is what came too late: nothing is amended."""
 
     def __init__(self, pieces: Pieces, names: Namespaces, wanted: Wanted) -> None:
         self._pieces = pieces
@@ -32,7 +29,7 @@ class CompletionStage:
         said = chunk(payload)
         scope = f"{SCOPE}{said.invocation_id}"
         if said.last and TOLD in self._pieces.of(scope, ""):
-            self.counts[LATE] += 1
+            self.counts["artifacts_late"] += 1
         for part in said.parts:
             self._pieces.put(scope, part.part, part.source, part.piece)
         return [Known(scope)] if said.last and complete(self._pieces, scope) else []
