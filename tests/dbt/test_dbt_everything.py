@@ -287,7 +287,7 @@ def test_facets_of_a_model_under_contract(everything: Built) -> None:
     job = event["job"]["facets"]
     assert "join" in job["sql"]["query"]
     assert (job["jobType"]["integration"], job["jobType"]["processingType"]) == ("DBT", "BATCH")
-    assert event["run"]["facets"]["dbt_node"]["unique_id"] == "model.everything.orders"
+    assert job["dbt_node"]["unique_id"] == "model.everything.orders"
 
 
 def test_how_a_column_is_made(everything: Built) -> None:

@@ -15,6 +15,7 @@ from otel_lineage.trouble import guarded, log
 
 from dbt_otel_bridge import phases
 from dbt_otel_bridge.invocation import Invocation, Operation, current_node, invocation_of
+from dbt_otel_bridge.statements import CommandHooks
 
 Method = Callable[..., Any]
 
@@ -38,6 +39,7 @@ def install() -> None:
     _wrap("dbt.task.base:BaseRunner.run", _after_execution)
     _wrap("dbt.task.base:BaseRunner.run_with_hooks", _keeping_result)
     _wrap("dbt.task.run:RunTask.safe_run_hooks", _around_run_hooks)
+    _wrap("dbt.task.run:RunTask.get_hook_sql", _before_hook)
     _wrap("dbt.task.run_operation:RunOperationTask.run", _around_operation)
 
 
@@ -125,10 +127,25 @@ def _around_run_hooks(original: Method) -> Method:
     def safe_run_hooks(task: Any, adapter: Any, hook_type: Any, *args: Any, **kwargs: Any) -> Any:
         told = invocation_of(task)
         phase = None if told is None else told.run_hooks(adapter, hook_type)
-        with phases.entered(phase):
+        if phase is None:
             return original(task, adapter, hook_type, *args, **kwargs)
+        try:
+            with phases.entered(phase):
+                return original(task, adapter, hook_type, *args, **kwargs)
+        finally:
+            phase.finish()
 
     return safe_run_hooks
+
+
+def _before_hook(original: Method) -> Method:
+    def get_hook_sql(task: Any, *args: Any, **kwargs: Any) -> Any:
+        phase = phases.current()
+        if isinstance(phase, CommandHooks):
+            phase.next()
+        return original(task, *args, **kwargs)
+
+    return get_hook_sql
 
 
 def _around_operation(original: Method) -> Method:

@@ -16,7 +16,7 @@ from dbt_otel_bridge import attributes as names
 from dbt_otel_bridge import facts, jobs, native
 from dbt_otel_bridge.environment import HandedOn
 from dbt_otel_bridge.nodes import NodeRun, current_node
-from dbt_otel_bridge.statements import HookPhase, OperationPhase
+from dbt_otel_bridge.statements import CommandHooks, OperationPhase
 
 __all__ = ["Invocation", "Operation", "current_node", "invocation_of"]
 
@@ -80,12 +80,12 @@ class Invocation:
         return NodeRun.start(self, runner, node)
 
     @guarded("starting the hooks of a command", fallback=None)
-    def run_hooks(self, adapter: Any, hook_type: Any) -> "HookPhase | None":
+    def run_hooks(self, adapter: Any, hook_type: Any) -> "CommandHooks | None":
         """The phase of on-run-start or on-run-end hooks."""
         if self.run is None:
             return None
         kind = str(getattr(hook_type, "value", hook_type))
-        return HookPhase.of_command(self, adapter, kind)
+        return CommandHooks.of(self, adapter, kind)
 
     @guarded("ending a dbt command", fallback=None)
     def end(self, results: Any, error: BaseException | None) -> None:

@@ -31,6 +31,11 @@ _watched: set[type] = set()
 _watching = threading.Lock()
 
 
+def current() -> Phase | None:
+    """The phase that this thread is in."""
+    return _here.phase
+
+
 @contextmanager
 def entered(phase: Phase | None) -> Iterator[None]:
     """The phase in this thread; None leaves everything as it is."""

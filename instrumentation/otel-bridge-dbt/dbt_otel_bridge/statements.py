@@ -13,59 +13,98 @@ if TYPE_CHECKING:
     from dbt_otel_bridge.nodes import NodeRun
 
 MAX_SQL = 1024**2
-"""Characters of SQL that are kept of a run-operation."""
+"""Characters of SQL that are kept of a hook or a run-operation."""
 _CONTROL = frozenset({"", "begin", "commit", "rollback"})
 
 
-class HookPhase:
-    """Hooks of one kind, in order; `places` are their numbers among all of that kind."""
+class ModelHooks:
+    """Hooks of a model, of one kind, in order; `places` are their numbers among all of that kind."""
 
-    def __init__(
-        self, invocation: "Invocation", parent: LineageRun, kind: str, places: list[int], count: int
-    ) -> None:
-        self._invocation = invocation
-        self._parent = parent
+    def __init__(self, node: "NodeRun", kind: str, places: list[int], count: int, *, inside: bool) -> None:
+        self._node = node
         self._kind = kind
         self._places = places
         self._count = count
+        self._inside = inside
         self._seen = 0
-        self.owner = parent.name
-        self.node: Any = None
-        self.transaction: bool | None = None
-
-    @classmethod
-    def of_command(cls, invocation: "Invocation", adapter: Any, kind: str) -> "HookPhase | None":
-        """The hooks of the whole command."""
-        count = len(_hooks_of_kind(invocation.task, kind))
-        if not count or invocation.run is None:
-            return None
-        phases.watch_statements(adapter)
-        return cls(invocation, invocation.run, kind, list(range(count)), count)
 
     @guarded("starting a hook", fallback=None)
     def begin(self, sql: str) -> LineageRun | None:
         """A statement of a hook is about to be executed."""
-        if _is_control(sql):
+        if _is_control(sql) or self._node.run is None:
             return None
         index = self._places[min(self._seen, len(self._places) - 1)]
         self._seen += 1
-        told = facts.hook(
-            self._invocation.task, self._kind, index, self._count, sql=sql, transaction=self.transaction
-        )
-        if self.node is not None:
-            told[names.UNIQUE_ID] = self.node.unique_id
-        name = jobs.hook_name(self.owner, self._kind, index)
-        return self._invocation.emitter.start(name, parent=self._parent, attributes=told)
+        invocation = self._node.invocation
+        told = facts.hook(invocation.task, self._kind, index, self._count, sql=sql, transaction=self._inside)
+        told[names.UNIQUE_ID] = self._node.node.unique_id
+        name = jobs.hook_name(self._node.name, self._kind, index)
+        return invocation.emitter.start(name, parent=self._node.run, attributes=told)
 
     @guarded("ending a hook", fallback=None)
     def end(self, statement: LineageRun | None, error: BaseException | None) -> None:
         """It was executed."""
-        if statement is None:
-            return
-        statement.set_attribute(names.NODE_OUTCOME, "success" if error is None else "error")
+        if statement is not None:
+            _finish(statement, None if error is None else str(error))
+
+
+class CommandHooks:
+    """The on-run-start or on-run-end hooks: dbt renders each, which may execute statements, and executes the rest."""
+
+    def __init__(self, invocation: "Invocation", parent: LineageRun, kind: str, count: int) -> None:
+        self._invocation = invocation
+        self._parent = parent
+        self._kind = kind
+        self._count = count
+        self._index = -1
+        self._hook: LineageRun | None = None
+        self._sql = Script()
+        self._message: str | None = None
+
+    @classmethod
+    def of(cls, invocation: "Invocation", adapter: Any, kind: str) -> "CommandHooks | None":
+        """Of the command; None if it has none."""
+        nodes = getattr(invocation.task.manifest, "nodes", {}).values()
+        count = sum(kind in (getattr(node, "tags", None) or ()) for node in nodes)
+        if not count or invocation.run is None:
+            return None
+        phases.watch_statements(adapter)
+        return cls(invocation, invocation.run, kind, count)
+
+    @guarded("starting a hook", fallback=None)
+    def next(self) -> None:
+        """The next hook is rendered and executed from now on."""
+        self.finish()
+        self._index += 1
+        told = facts.hook(self._invocation.task, self._kind, self._index, self._count)
+        name = jobs.hook_name(self._invocation.name, self._kind, self._index)
+        self._hook = self._invocation.emitter.start(name, parent=self._parent, attributes=told)
+
+    @guarded("ending a hook", fallback=None)
+    def finish(self) -> None:
+        """The hook is over."""
+        hook, self._hook = self._hook, None
+        if hook is not None:
+            for name, value in facts.statements(self._invocation.task, self._sql.text()).items():
+                hook.set_attribute(name, value)
+            _finish(hook, self._message)
+        self._sql, self._message = Script(), None
+
+    def begin(self, sql: str) -> None:
+        """A statement of the hook is about to be executed."""
+        self._sql.add(sql)
+
+    def end(self, statement: None, error: BaseException | None) -> None:
+        """It was executed."""
         if error is not None:
-            statement.set_state("FAIL", str(error))
-        statement.end()
+            self._message = str(error)
+
+
+def _finish(hook: LineageRun, message: str | None) -> None:
+    hook.set_attribute(names.NODE_OUTCOME, "success" if message is None else "error")
+    if message is not None:
+        hook.set_state("FAIL", message)
+    hook.end()
 
 
 class OperationPhase:
@@ -74,15 +113,11 @@ class OperationPhase:
     def __init__(self, adapter: Any) -> None:
         phases.watch_statements(adapter)
         self.message = ""
-        self._texts: list[str] = []
-        self._length = 0
+        self._sql = Script()
 
-    @guarded("noting a statement", fallback=None)
     def begin(self, sql: str) -> None:
         """Keep it."""
-        if not _is_control(sql) and self._length + len(sql) <= MAX_SQL:
-            self._texts.append(sql.strip().rstrip(";"))
-            self._length += len(sql)
+        self._sql.add(sql)
 
     def end(self, statement: None, error: BaseException | None) -> None:
         """Keep the message of the last one that fails: dbt keeps it to itself."""
@@ -91,6 +126,25 @@ class OperationPhase:
 
     def sql(self) -> str:
         """All of them as a script."""
+        return self._sql.text()
+
+
+class Script:
+    """Statements in the order of their execution, up to a limit."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._length = 0
+
+    @guarded("noting a statement", fallback=None)
+    def add(self, sql: Any) -> None:
+        """One more, unless it only begins or ends a transaction."""
+        if not _is_control(sql) and self._length + len(sql) <= MAX_SQL:
+            self._texts.append(sql.strip().rstrip(";"))
+            self._length += len(sql)
+
+    def text(self) -> str:
+        """All of them."""
         return ";\n".join(self._texts)
 
 
@@ -106,7 +160,7 @@ def watch_hooks_of(node: Any, config: Any) -> None:
 
 
 @guarded("starting the hooks of a model", fallback=None)
-def _phase_of(hooks: Any, inside: bool) -> HookPhase | None:
+def _phase_of(hooks: Any, inside: bool) -> ModelHooks | None:
     from dbt_otel_bridge.nodes import current_node  # it imports this module
 
     node = current_node()
@@ -114,22 +168,13 @@ def _phase_of(hooks: Any, inside: bool) -> HookPhase | None:
         return None
     shown = [hook if isinstance(hook, dict) else {} for hook in hooks]
     places = [i for i, hook in enumerate(shown) if bool(hook.get("transaction", True)) is inside]
-    if not places:
-        return None
-    phase = HookPhase(node.invocation, node.run, _kind_of(node, shown), places, len(shown))
-    phase.node, phase.transaction = node.node, inside
-    return phase
+    return ModelHooks(node, _kind_of(node, shown), places, len(shown), inside=inside) if places else None
 
 
 def _kind_of(node: "NodeRun", hooks: list[dict[str, Any]]) -> str:
     given = getattr(node.node.config, "pre_hook", None) or []
     before = [getattr(hook, "sql", None) for hook in given]
     return "pre-hook" if before and before == [hook.get("sql") for hook in hooks] else "post-hook"
-
-
-def _hooks_of_kind(task: Any, kind: str) -> list[Any]:
-    nodes = getattr(task.manifest, "nodes", {}).values()
-    return [node for node in nodes if kind in (getattr(node, "tags", None) or ())]
 
 
 def _is_control(sql: Any) -> bool:
