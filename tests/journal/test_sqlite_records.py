@@ -21,7 +21,9 @@ records_ = st.builds(
     run_id=st.just(""),
     waits_span=st.just("") | SPANS,
     waits_run=st.just("") | st.sampled_from(["r1", "r2"]),
+    awaits=st.just("") | st.sampled_from(["k1", "k2"]),
     until_ns=NONE_OR_TIME,
+    awaits_until_ns=NONE_OR_TIME,
     lost_at_ns=NONE_OR_TIME,
     updated_ns=st.integers(0, 9),
 )
@@ -43,6 +45,7 @@ def view(records) -> list[object]:
     runs = [records.by_run(f"run-{t}-{s}") for t in "tu" for s in "ab"]
     found = [records.waiting(t, s) for t in "tu" for s in "abcd"]
     found += [records.waiting_for_run(r) for r in ("r1", "r2")]
+    found += [records.awaiting(key) for key in ("k1", "k2")]
     found += [records.due(now) for now in (0, 4, 9)]
     return [spans, runs, [sorted(some, key=repr) for some in found], records.next_due(), records.by_run("")]
 
