@@ -14,7 +14,7 @@ from otel_bridge.journal import queries
 from otel_bridge.journal.database import Reader, transaction, unavailable
 from otel_bridge.journal.events import EventLog
 
-CACHE = 4096
+CACHE = 1024
 LEVEL = 1
 """Of compression: the quickest one leaves a fifth of the bytes."""
 PRUNE_ROWS = 5000

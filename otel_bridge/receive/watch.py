@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from otel_bridge.extract.dialects.dbt.artifacts import FILES
-from otel_bridge.extract.dialects.dbt.pieces import CATALOG, MANIFEST
+from otel_bridge.extract.dialects.dbt.pieces import CATALOG, MANIFEST, RUN_RESULTS, SOURCES
 from otel_bridge.model import Unavailable
 from otel_bridge.receive.artifact_files import read_file
 from otel_bridge.receive.artifacts import Artifacts
@@ -20,6 +20,9 @@ from otel_bridge.receive.artifacts import Artifacts
 EVERY_S = 1.0
 SETTLED_NS = 1_000_000_000
 """A file that did not change for so long is whole, or will be looked at again."""
+
+ORDER = (CATALOG, SOURCES, RUN_RESULTS, MANIFEST)
+"""With results and manifest an invocation is complete."""
 
 Seen = tuple[int, int, int]
 """Time of the last change (ns), size and inode of a file."""
@@ -50,10 +53,10 @@ class Watch:
             await asyncio.sleep(EVERY_S)
 
     async def _look(self, folder: Path) -> None:
-        changed = [path for name in FILES.values() if self._changed(path := folder / name)]
+        changed = [path for kind in ORDER if self._changed(path := folder / FILES[kind])]
         manifest, catalog = folder / FILES[MANIFEST], folder / FILES[CATALOG]
         if manifest in changed and catalog in self._known and catalog not in changed:
-            changed.append(catalog)
+            changed.insert(0, catalog)
         for path in changed:
             beside = manifest if path == catalog and manifest.exists() else None
             await self._take(path, beside)

@@ -36,6 +36,8 @@ from otel_bridge.service.jumps import Jumps, mend_waits, move_waits
 from otel_bridge.settings import Settings
 
 BATCH_ROWS = 500
+ARTIFACT_ROWS = 4
+"""Of dbt's artifacts in one batch: each may hold 4 MiB before compression."""
 POLL_S = 0.02
 TROUBLE_PAUSE_S = 1.0
 PRUNE_EVERY_S = 5.0
@@ -90,7 +92,7 @@ class Converter:
         if self._stands_still():
             return False
         again = self._accepted.read_seqs(self._log.claim_again(BATCH_ROWS))
-        rows = self._accepted.read(self._log.cursor, BATCH_ROWS)
+        rows = _few(self._accepted.read(self._log.cursor, BATCH_ROWS))
         try:
             return self._convert(again, rows, now_ns)
         except ConversionFailed:
@@ -222,6 +224,12 @@ class Converter:
             self._warned_s = time.monotonic()
             log.warning("conversion stands still: events are at journal.max_events and destinations lag")
         return self._log.full
+
+
+def _few(rows: list[AcceptedRow]) -> list[AcceptedRow]:
+    """So many that what artifacts among them say, which is compressed, fits into memory."""
+    artifacts = [place for place, row in enumerate(rows, 1) if row.kind is Kind.ARTIFACT]
+    return rows[: artifacts[ARTIFACT_ROWS - 1]] if len(artifacts) >= ARTIFACT_ROWS else rows
 
 
 def _postponed(record: Record, until_ns: int) -> Record:

@@ -110,6 +110,14 @@ class TestKinds:
             ),
             (b'{"nodes": [], "macros": {}, "metadata": {"invocation_id": "a"}}', "this is not manifest.json"),
             (b'{"x": ' + b"[" * 100_000, "nested too deep"),
+            (
+                b'{"nodes": {"m": {"name": "\xff"}}, "macros": {}, "metadata": {"invocation_id": "a"}}',
+                "this is no JSON",
+            ),
+            (
+                b'{"nodes": {"m": {"name": "\\ud800"}}, "macros": {}, "metadata": {"invocation_id": "a"}}',
+                "this is no JSON",
+            ),
         ],
     )
     def test_what_is_none_says_what_to_do(self, body, reason):
@@ -360,3 +368,42 @@ def test_no_value_anywhere_raises_anything_else(value, name, data):
         artifacts.reduced(json.dumps(document).encode())
     except NoArtifact:
         return
+
+
+def test_a_python_model_has_code_and_no_sql() -> None:
+    told = [
+        t for t in TestFinished().transitions("build") if t.run.job.name == "model.everything.order_scores"
+    ]
+    assert [t.type for t in told] == [EventType.START, EventType.COMPLETE]
+    for one in told:
+        assert "sql" not in one.run.job_values
+        assert one.run.job_facets["sourceCode"]["language"] == "python"
+
+
+def test_the_invocation_in_its_own_words() -> None:
+    last = TestFinished().transitions("build")[-1].run
+    assert "timing" not in last.run_facets["dbt_result"]
+    flags = last.run_facets["dbt_run"]["flags"]
+    assert (flags["event_time_start"], flags["event_time_end"]) == (
+        "2026-11-01T00:00:00Z",
+        "2026-11-04T00:00:00Z",
+    )
+
+
+@pytest.mark.parametrize(
+    ("adapter", "materialized", "response", "rows"),
+    [
+        ("snowflake", "table", {"code": "SUCCESS", "rows_affected": 1}, None),
+        ("snowflake", "incremental", {"code": "SUCCESS", "rows_affected": 7}, 7),
+        ("postgres", "table", {"code": "SELECT", "rows_affected": 1}, 1),
+        ("bigquery", "view", {"code": "CREATE VIEW", "rows_affected": 3}, None),
+    ],
+)
+def test_rows_are_those_that_were_written(adapter: str, materialized: str, response: Any, rows: Any) -> None:
+    nodes = {"model.shop.a": model("a", config={"materialized": materialized})}
+    outcome = {"unique_id": "model.shop.a", "status": "success", "adapter_response": response}
+    results = {"metadata": {"invocation_id": "1f4e"}, "args": {"which": "run"}, "results": [outcome]}
+    pieces = kept(manifest_of(nodes, adapter_type=adapter), results)
+    made = completion.Completion(pieces, Namespaces(Namespace()), Wanted())
+    ends = [t for t in made.finished("1f4e", ["model.shop.a"], "ns") if t.type is EventType.COMPLETE]
+    assert ends[0].run.outputs[0].values.get("row_count") == rows

@@ -234,6 +234,8 @@ def _one(raw: Raw, shape: type[S]) -> S:
         return msgspec.json.decode(raw, type=shape, strict=False)
     except msgspec.ValidationError:
         return read_leniently(shape, msgspec.json.decode(raw), "", Attributes({}))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NoArtifact(f"this is no JSON ({error}); give the file as dbt wrote it") from None
 
 
 def _decoded(body: bytes, shape: type[S], what: str) -> S:

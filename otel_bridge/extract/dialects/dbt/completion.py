@@ -175,7 +175,7 @@ class Completion:
         said = merging.in_order([Told(invocation=n.invocation, node=n.node, result=n.result) for n in notes])
         sql = found[SQL].node.sql if SQL in found else ""
         invocation = merging.over(told.invocation, self._invocation_facts(told.invocation))
-        node = Node(sql=sql)
+        node = Node()
         if MANIFEST in found:
             node = relating.node(self._pieces, scope, part, sql or said.node.sql, invocation)
             told = replace(told, node=replace(told.node, inputs=(), upstream=()))

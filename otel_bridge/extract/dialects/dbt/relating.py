@@ -23,7 +23,8 @@ def node(pieces: Pieces, scope: str, part: str, sql: str, invocation: Invocation
     """
     found = pieces.of(scope, part)
     piece = found[MANIFEST]
-    said, own = replace(piece.node, sql=sql), relation(found)
+    is_sql = piece.node.language in ("", "sql")
+    said, own = replace(piece.node, sql=sql if is_sql else ""), relation(found)
     if said.node_type == "source":
         return replace(said, inputs=(own,) if own else ())
     if invocation.command == CLONE:

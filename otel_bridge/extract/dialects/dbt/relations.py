@@ -15,6 +15,7 @@ DBT, DBT_META = "DBT", "DBT_META"
 """Sources of tags, as openlineage-dbt gives them."""
 GENERATED: Final = "Added by dbt."
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+_ROWLESS: Final = frozenset({"view", "materialized_view", "dynamic_table"})
 _MICROBATCH: Final = ("event_time", "batch_size", "begin", "lookback")
 
 
@@ -81,10 +82,16 @@ def _statistics(told: Told) -> dict[str, Value]:
         return {}
     response = result.adapter_response
     rows, size = result.rows_affected, response.get("bytes_processed")
-    if rows is None:
+    if rows is None and not _says_nothing(told, response):
         rows = response.get("rows_affected")
     written = {"row_count": rows, "bytes": size if told.node.materialization != "view" else None}
     return {key: value for key, value in written.items() if type(value) is int and value >= 0}
+
+
+def _says_nothing(told: Told, response: Mapping[str, Any]) -> bool:
+    """Whether rows of the answer are none that were written: of a view, or Snowflake's line that a table was created."""
+    is_line = told.invocation.connection.type == "snowflake" and response.get("code") == "SUCCESS"
+    return told.node.materialization in _ROWLESS or (is_line and response.get("rows_affected") == 1)
 
 
 def _field(column: Column) -> dict[str, Value]:

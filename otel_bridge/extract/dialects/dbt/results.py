@@ -48,22 +48,24 @@ def _invocation(given: Results, source: str) -> Invocation:
         command=COMMANDS.get(command, command),
         target=_text(args.get("target")),
         profile=_text(args.get("profile")),
-        flags={name: _shown(args[name]) for name in FLAGS if args.get(name) not in (None, False, "", [], {})},
+        flags={n: _shown(n, args[n]) for n in FLAGS if args.get(n) not in (None, False, "", [], {})},
     )
 
 
-def _shown(value: Any) -> Any:
+def _shown(name: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return "/".join(str(end) for end in value.values())
+    if name.startswith("event_time") and isinstance(value, str):
+        return utc(value)
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def _summary(given: Results, counts: Counter[str], last: str) -> Result:
-    """Of the invocation; the timing is from its start to when the artifact was written, or the last node ended."""
+    """Of the invocation; its only timing, without a name, ends when the artifact was written, or the last node ended."""
     failed = bool(counts.keys() & FAILED)
     begin = utc(_text(given.metadata.invocation_started_at))
     end = max(last, utc(_text(given.metadata.generated_at)))
-    timing = (Timing("invocation", begin, end),) if begin or end else ()
+    timing = (Timing("", begin, end),) if begin or end else ()
     return Result(
         status="error" if failed else "success",
         counts=dict(sorted(counts.items())),
