@@ -79,8 +79,9 @@ def test_accepted_advisories(tmp_path: Path) -> None:
 
 def test_pins_that_do_not_fit(tmp_path: Path) -> None:
     project = tmp_path / "pyproject.toml"
-    project.write_text('[project]\ndependencies = ["click>=999", "missing-one"]\n')
-    found = list(audit.unfit({"click": "8.0", "no-such-package": "1"}, project))
+    project.write_text('[project]\nname = "ours"\ndependencies = ["click>=999", "missing-one"]\n')
+    place = audit.Place(sys.path, "test", [project])
+    found = list(audit.unfit({"click": "8.0", "no-such-package": "1"}, place))
     assert len(found) == 4
     for said in (
         "8.0 is pinned, but",
@@ -93,4 +94,5 @@ def test_pins_that_do_not_fit(tmp_path: Path) -> None:
 
 def test_the_pins_of_this_repository_meet_its_wishes() -> None:
     pinned = audit.pins(ROOT / "requirements/run.txt") | audit.pins(ROOT / "requirements/dev.txt")
-    assert [line for line in audit.unfit(pinned, ROOT / "pyproject.toml") if " needs " in line] == []
+    place = audit.Place(sys.path, "test", [ROOT / "pyproject.toml"])
+    assert [line for line in audit.unfit(pinned, place) if " needs " in line] == []
