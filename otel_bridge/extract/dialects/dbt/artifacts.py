@@ -232,8 +232,15 @@ def _one(raw: Raw, shape: type[S]) -> S:
     """One entry; of one that is not quite as it should be, what can be read."""
     try:
         return msgspec.json.decode(raw, type=shape, strict=False)
-    except msgspec.ValidationError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _leniently(raw, shape)
+
+
+def _leniently(raw: Raw, shape: type[S]) -> S:
+    try:
         return read_leniently(shape, msgspec.json.decode(raw), "", Attributes({}))
+    except msgspec.ValidationError:  # a number that nothing can hold
+        return shape()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NoArtifact(f"this is no JSON ({error}); give the file as dbt wrote it") from None
 
