@@ -106,3 +106,45 @@ def test_nothing_is_listed_where_nothing_is(tmp_path: Path) -> None:
     prepare(tmp_path)
     done = run("artifacts", "list", "--data-dir", str(tmp_path), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_spans_of_dbt_v2_are_completed_too(tmp_path: Path) -> None:
+    """Their trace id is the invocation id; what their queries say goes before the manifest."""
+    model = {
+        "unique_id": "model.shop.orders", "resource_type": "model", "name": "orders", "package_name": "shop",
+        "alias": "orders", "relation_name": "SHOP.MARTS.ORDERS", "config": {"materialized": "table"}, "tags": ["gold"],
+        "depends_on": {"nodes": ["source.shop.raw.orders"]}, "compiled_code": "select 1 as nothing",
+    }  # fmt: skip
+    source = {"resource_type": "source", "name": "orders", "relation_name": "SHOP.RAW.ORDERS_V3"}
+    metadata = {
+        "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v20.json",
+        "invocation_id": "019a1b2c-3d4e-7f80-a1b2-c3d4e5f60718",
+        "project_name": "shop",
+        "adapter_type": "snowflake",
+    }
+    manifest = {
+        "metadata": metadata,
+        "nodes": {"model.shop.orders": model},
+        "sources": {"source.shop.raw.orders": source},
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    spans = Path(__file__).parents[1] / "golden/dbt/fusion_build/input.jsonl"
+    words = (
+        "convert",
+        str(spans),
+        "--dbt-artifacts",
+        ".",
+        "--set",
+        "dbt.namespaces={shop: 'snowflake://acme-prod'}",
+    )
+    events = [json.loads(line) for line in run(*words, cwd=tmp_path).stdout.splitlines()]
+    [start, end] = [e for e in events if e["job"]["name"] == "model.shop.orders"]
+    for event in (start, end):
+        assert [(d["namespace"], d["name"]) for d in event["inputs"]] == [
+            ("snowflake://acme-prod", "SHOP.RAW.ORDERS_V3")
+        ]
+        assert event["run"]["facets"]["parent"]["job"]["name"] == "dbt-build-shop"
+    assert "nothing" not in end["job"]["facets"]["sql"]["query"]
+    assert [(d["namespace"], d["name"]) for d in end["outputs"]] == [
+        ("snowflake://acme-prod", "SHOP.MARTS.ORDERS")
+    ]
