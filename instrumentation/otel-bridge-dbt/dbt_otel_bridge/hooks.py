@@ -14,7 +14,9 @@ from typing import Any
 from otel_lineage.trouble import guarded, log
 
 from dbt_otel_bridge import phases
-from dbt_otel_bridge.invocation import Invocation, Operation, current_node, invocation_of
+from dbt_otel_bridge.invocation import Invocation, invocation_of
+from dbt_otel_bridge.nodes import NodeRun, current_node
+from dbt_otel_bridge.operation import Operation
 from dbt_otel_bridge.statements import CommandHooks
 
 Method = Callable[..., Any]
@@ -73,8 +75,7 @@ def _around_task(original: Method) -> Method:
 
 def _around_node(original: Method) -> Method:
     def call_runner(task: Any, runner: Any, *args: Any, **kwargs: Any) -> Any:
-        told = invocation_of(task)
-        node = None if told is None else told.start_node(runner)
+        node = _start_node(task, runner)
         if node is None:
             return original(task, runner, *args, **kwargs)
         node.enter()
@@ -91,12 +92,29 @@ def _around_node(original: Method) -> Method:
 
 def _before_cancelling(original: Method) -> Method:
     def cancel_connections(task: Any, *args: Any, **kwargs: Any) -> Any:
-        told = invocation_of(task)
-        if told is not None:
-            told.cancelled = True
+        _note_cancelling(task)
         return original(task, *args, **kwargs)
 
     return cancel_connections
+
+
+@guarded("starting a node", fallback=None)
+def _start_node(task: Any, runner: Any) -> NodeRun | None:
+    told = invocation_of(task)
+    return None if told is None else told.start_node(runner)
+
+
+@guarded("noting that dbt cancels", fallback=None)
+def _note_cancelling(task: Any) -> None:
+    told = invocation_of(task)
+    if told is not None:
+        told.cancelled = True
+
+
+@guarded("starting the hooks of a command", fallback=None)
+def _start_hooks(task: Any, adapter: Any, hook_type: Any) -> CommandHooks | None:
+    told = invocation_of(task)
+    return None if told is None else told.run_hooks(adapter, hook_type)
 
 
 def _after_execution(original: Method) -> Method:
@@ -111,13 +129,13 @@ def _after_execution(original: Method) -> Method:
 
 
 def _keeping_result(original: Method) -> Method:
-    """Where dbt makes the spans itself, the node's ends before `call_runner` returns the result."""
+    """The result, before dbt acts on it: it may stop everything else, and ends its own span if it makes one."""
 
     def run_with_hooks(runner: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(runner, *args, **kwargs)
         node = current_node()
         if node is not None:
-            node.result = result
+            node.got(result)
         return result
 
     return run_with_hooks
@@ -125,8 +143,7 @@ def _keeping_result(original: Method) -> Method:
 
 def _around_run_hooks(original: Method) -> Method:
     def safe_run_hooks(task: Any, adapter: Any, hook_type: Any, *args: Any, **kwargs: Any) -> Any:
-        told = invocation_of(task)
-        phase = None if told is None else told.run_hooks(adapter, hook_type)
+        phase = _start_hooks(task, adapter, hook_type)
         if phase is None:
             return original(task, adapter, hook_type, *args, **kwargs)
         try:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import context as otel_context
 from opentelemetry import trace
 from otel_lineage import attributes as lineage
 from otel_lineage.trouble import guarded
 
 from dbt_otel_bridge import facts, settings
-from dbt_otel_bridge.nodes import current_node
+from dbt_otel_bridge.facts.results import FAILED, status_of
+from dbt_otel_bridge.nodes import NodeRun, current_node
 
 if TYPE_CHECKING:
     from dbt_otel_bridge.invocation import Invocation
@@ -29,12 +31,27 @@ def makes_spans() -> bool:
     return bool(getattr(get_flags(), FLAG, False)) and settings.program_exports()
 
 
-def add_to(invocation: "Invocation", told: dict[str, Any]) -> None:
+class Context:
+    """That of the process that started dbt, which dbt itself does not read, while dbt makes its spans."""
+
+    def __init__(self, incoming: otel_context.Context) -> None:
+        self._token = otel_context.attach(incoming)
+
+    @guarded("leaving dbt's own spans", fallback=None)
+    def leave(self) -> None:
+        """As it was before."""
+        otel_context.detach(self._token)
+
+
+def add_to(invocation: "Invocation", told: dict[str, Any]) -> Context | None:
     """Add to the spans of this invocation."""
     from otel_lineage.runtime import runtime
 
     runtime().provider()  # its processor must know the spans from their start
     invocation.task.dbt_tracer = _Tracer(invocation.task.dbt_tracer, invocation, told)
+    if trace.get_current_span().get_span_context().is_valid:
+        return None
+    return Context(runtime().incoming.context(otel_context.get_current()))
 
 
 class _Tracer:
@@ -65,24 +82,24 @@ class _Tracer:
     def _at_start(self, name: str) -> dict[str, Any]:
         if name == INVOCATION:
             return {**self._told, lineage.JOB_NAME: self._invocation.name}
-        node = current_node()
-        if node is not None and node.node.unique_id == name:
-            return {**node.told, lineage.JOB_NAME: node.name}
-        return {}
+        node = _node_of(name)
+        return {} if node is None else {**node.told, lineage.JOB_NAME: node.name}
 
     @guarded("adding to the end of a span of dbt's", fallback=None)
     def _at_end(self, name: str, span: trace.Span, error: BaseException | None) -> None:
-        node = current_node()
+        node = _node_of(name)
         if name == INVOCATION:
             told = facts.invocation_end(self._invocation.task, self._invocation.known_results(), error)
             span.set_attributes(told)
-        elif node is not None and node.node.unique_id == name and node.result is not None:
+        elif node is not None and node.result is not None:
             span.set_attributes(node.end_attributes(node.result))
         if isinstance(error, KeyboardInterrupt | SystemExit) or (
-            node is not None and self._invocation.cancelled and _failed(node.result)
+            node is not None and node.interrupted and status_of(node.result) in FAILED
         ):
             span.set_attribute(lineage.RUN_STATE, "ABORT")
 
 
-def _failed(result: Any) -> bool:
-    return str(getattr(getattr(result, "status", None), "value", "")) in {"error", "fail"}
+def _node_of(name: str) -> NodeRun | None:
+    """The node that this thread works on, if the span with this name is its."""
+    node = current_node()
+    return node if node is not None and node.node.unique_id == name else None

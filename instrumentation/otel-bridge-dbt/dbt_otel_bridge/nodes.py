@@ -9,12 +9,12 @@ from otel_lineage.trouble import guarded
 
 from dbt_otel_bridge import attributes as names
 from dbt_otel_bridge import facts, jobs
+from dbt_otel_bridge.facts.results import FAILED, status_of
+from dbt_otel_bridge.facts.values import message
 from dbt_otel_bridge.statements import watch_hooks_of
 
 if TYPE_CHECKING:
     from dbt_otel_bridge.invocation import Invocation
-
-FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 
 
 class _Here(threading.local):
@@ -42,39 +42,50 @@ class NodeRun:
         package = str(getattr(node, "package_name", "") or "")
         self.name = jobs.node_name(node.unique_id, package, invocation.project)
         self._key = node.unique_id
+        self._cancelled = True
         self._around: NodeRun | None = None
         self._token: Any = None
 
     @classmethod
-    def start(cls, invocation: "Invocation", runner: Any, node: Any) -> "NodeRun | None":
+    def start(cls, invocation: "Invocation", runner: Any, node: Any) -> "NodeRun":
         """Tell that work begins."""
         made = cls(invocation, runner, node)
         invocation.told.add(node.unique_id)
         if invocation.designs:
             return made
-        told = facts.node_start(invocation.task, node, invocation.task.manifest, runner)
+        made.told = facts.node_start(invocation.task, node, invocation.task.manifest, runner)
         parent = invocation.run
-        if told.get(names.KIND) == names.KIND_BATCH:
+        if made.told.get(names.KIND) == names.KIND_BATCH:
             model = invocation.open.get(node.unique_id)
             made.name, made._key = jobs.batch_name(made.name), f"{node.unique_id}#{id(runner)}"
             parent = model.run if model is not None and model.run is not None else parent
-        made.told = told
         if parent is not None:
-            made.run = invocation.emitter.start(made.name, parent=parent, attributes=told)
-            made._link()
+            made.run = invocation.emitter.start(made.name, parent=parent, attributes=made.told)
         invocation.open[made._key] = made
-        watch_hooks_of(node, invocation.task.config)
+        made._link()
+        made._watch_hooks()
         return made
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether it failed because dbt was stopped: it had no result yet, or a failure, when that began."""
+        return self._cancelled and self.invocation.cancelled
+
+    @guarded("linking nodes", fallback=None)
     def _link(self) -> None:
         """To the spans of the nodes that it depends on, as far as they ran in this invocation."""
-        assert self.run is not None
+        if self.run is None:
+            return
         known = self.invocation.spans
         for key in getattr(getattr(self.node, "depends_on", None), "nodes", None) or ():
             if key in known:
                 self.run.span.add_link(known[key], {"upstream.name": key})
         if self._key == self.node.unique_id:
             known[self._key] = self.run.span.get_span_context()
+
+    @guarded("watching hooks", fallback=None)
+    def _watch_hooks(self) -> None:
+        watch_hooks_of(self.node, self.invocation.task.config)
 
     @guarded("entering a node", fallback=None)
     def enter(self) -> None:
@@ -88,6 +99,11 @@ class NodeRun:
         """Dbt has executed it, and its connection is still open."""
         if not self.invocation.designs and not self.invocation.cancelled:
             facts.node_ran(runner, node, manifest)
+
+    def got(self, result: Any) -> None:
+        """Its result, before dbt looks at it: what fails now has not failed because dbt was stopped."""
+        self.result = result
+        self._cancelled = self.invocation.cancelled
 
     @guarded("leaving a node", fallback=None)
     def leave(self, result: Any, error: BaseException | None) -> None:
@@ -103,30 +119,26 @@ class NodeRun:
             self.close(result)
 
     def _design(self, result: Any) -> None:
-        if str(getattr(result.status, "value", result.status)) in FAILED:
-            return
-        told = facts.node_end(
-            self.invocation.task, self.node, self.invocation.task.manifest, self.runner, result
-        )
-        self.invocation.emitter.job_event(self.name, attributes=told)
+        if status_of(result) not in FAILED:
+            self.invocation.emitter.job_event(self.name, attributes=self.end_attributes(result))
 
-    @guarded("ending a node", fallback=None)
     def close(self, result: Any) -> None:
         """Tell the result."""
         self.invocation.open.pop(self._key, None)
-        if self.run is None:
+        run = self.run
+        if run is None:
             return
-        told = self.end_attributes(result)
-        for name, value in told.items():
+        for name, value in self.end_attributes(result).items():
             if self.told.get(name) != value:
-                self.run.set_attribute(name, value)
-        status = told.get(names.NODE_OUTCOME)
-        if status in FAILED and self.invocation.cancelled:
-            self.run.abort("dbt was stopped while it ran")
+                run.set_attribute(name, value)
+        status = _status_of(result)
+        if status in FAILED and self.interrupted:
+            run.abort("dbt was stopped while it ran")
         elif status in FAILED:
-            self.run.set_state("FAIL", str(getattr(result, "message", "") or status))
-        self.run.end()
+            run.set_state("FAIL", _message_of(result) or status)
+        run.end()
 
+    @guarded("reading what is known at a node's end", fallback={})
     def end_attributes(self, result: Any) -> dict[str, Any]:
         """Everything that is known of the node at its end."""
         task = self.invocation.task
@@ -138,3 +150,13 @@ class NodeRun:
         self.invocation.open.pop(self._key, None)
         if self.run is not None:
             self.run.abort(reason)
+
+
+@guarded("reading a status", fallback=None)
+def _status_of(result: Any) -> str | None:
+    return status_of(result)
+
+
+@guarded("reading a message", fallback=None)
+def _message_of(result: Any) -> str | None:
+    return message(getattr(result, "message", None))

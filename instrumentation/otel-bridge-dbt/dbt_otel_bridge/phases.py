@@ -98,10 +98,17 @@ def _around_macro(
 ) -> Callable[..., Any]:
     @functools.wraps(original)
     def call(macro: Any, *args: Any, **kwargs: Any) -> Any:
-        if getattr(macro.macro, "name", "") != "run_hooks" or not args or not args[0]:
-            return original(macro, *args, **kwargs)
-        inside = kwargs.get("inside_transaction", args[1] if len(args) > 1 else True)
-        with entered(phase_of(args[0], bool(inside))):
+        with entered(_phase(macro, args, kwargs, phase_of)):
             return original(macro, *args, **kwargs)
 
     return call
+
+
+@guarded("looking for hooks of a model", fallback=None)
+def _phase(
+    macro: Any, args: tuple[Any, ...], kwargs: dict[str, Any], phase_of: Callable[[Any, bool], Phase | None]
+) -> Phase | None:
+    if getattr(macro.macro, "name", "") != "run_hooks" or not args or not args[0]:
+        return None
+    inside = kwargs.get("inside_transaction", args[1] if len(args) > 1 else True)
+    return phase_of(args[0], bool(inside))

@@ -7,6 +7,7 @@ from otel_lineage.trouble import guarded
 
 from dbt_otel_bridge import attributes as names
 from dbt_otel_bridge import facts, jobs, phases
+from dbt_otel_bridge.facts.values import message
 
 if TYPE_CHECKING:
     from dbt_otel_bridge.invocation import Invocation
@@ -45,7 +46,7 @@ class ModelHooks:
     def end(self, statement: LineageRun | None, error: BaseException | None) -> None:
         """It was executed."""
         if statement is not None:
-            _finish(statement, None if error is None else str(error))
+            _finish(statement, None if error is None else message_of(error))
 
 
 class CommandHooks:
@@ -97,7 +98,13 @@ class CommandHooks:
     def end(self, statement: None, error: BaseException | None) -> None:
         """It was executed."""
         if error is not None:
-            self._message = str(error)
+            self._message = message_of(error)
+
+
+@guarded("reading an error", fallback="it failed")
+def message_of(error: BaseException) -> str:
+    """What an exception says, without secrets."""
+    return message(error) or type(error).__name__
 
 
 def _finish(hook: LineageRun, message: str | None) -> None:
@@ -122,7 +129,7 @@ class OperationPhase:
     def end(self, statement: None, error: BaseException | None) -> None:
         """Keep the message of the last one that fails: dbt keeps it to itself."""
         if error is not None:
-            self.message = str(error)
+            self.message = message_of(error)
 
     def sql(self) -> str:
         """All of them as a script."""

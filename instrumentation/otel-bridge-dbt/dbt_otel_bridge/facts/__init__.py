@@ -13,7 +13,7 @@ from .asking import ask_columns
 from .flags import flag
 from .inputs import compiled_code
 from .results import lookups, outcome, summary, told
-from .scope import forget, running_scope, scope_of
+from .scope import forget, scope_of, scope_with
 from .skips import skip_cause
 from .values import compact, part, text, to_json
 
@@ -34,7 +34,7 @@ def invocation_end(task: Any, results: Any, error: BaseException | None = None) 
     """What is known when it is over; drops what was remembered for it."""
     scope = scope_of(task)
     result = summary(results, error) | compact({"lookups": lookups(scope)})
-    forget(scope.invocation_id)
+    forget(scope)
     return {
         **invocations.shared(scope, task),
         names.KIND: names.KIND_INVOCATION,
@@ -49,7 +49,7 @@ def node_start(task: Any, node: Any, manifest: Any, runner: Any = None) -> Attri
 
 def node_ran(runner: Any, node: Any, manifest: Any) -> None:
     """To be called within the node's open connection once its materialization succeeded: looks its columns up."""
-    scope = running_scope()
+    scope = scope_with(part(runner, "config"))
     if scope is not None:
         scope.manifest = scope.manifest or manifest
         ask_columns(scope, node, runner)

@@ -9,7 +9,7 @@ from dbt_otel_bridge.columns import Columns
 
 from .values import part, text
 
-_KEPT = 2  # invocations of one process; a runner in it may start a second while the first is told
+_KEPT = 8  # invocations of one process, which may run at the same time; each goes when it is over
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Scope:
         return text(part(part(self.config, "credentials"), "type")) or "unknown"
 
 
-_scopes: dict[str, Scope] = {}
+_scopes: dict[int, Scope] = {}
 _lock = Lock()
 
 
@@ -49,25 +49,27 @@ def invocation_id() -> str:
 
 
 def scope_of(task: Any, manifest: Any = None) -> Scope:
-    """The scope of the task's invocation, made at the first question."""
-    key = invocation_id()
+    """The scope of the task's invocation, made at the first question.
+
+    The configuration tells invocations apart: dbt has one id for the process, whatever runs in it at the same time.
+    """
+    config = part(task, "config")
     with _lock:
-        scope = _scopes.get(key)
+        scope = _scopes.get(id(config))
         if scope is None:
-            scope = Scope(key, part(task, "config"), part(task, "args"), None)
-            _scopes[key] = scope
+            scope = _scopes[id(config)] = Scope(invocation_id(), config, part(task, "args"), None)
             while len(_scopes) > _KEPT:
                 _scopes.pop(next(iter(_scopes)))
     scope.manifest = manifest if manifest is not None else part(task, "manifest") or scope.manifest
     return scope
 
 
-def running_scope() -> Scope | None:
-    """The scope of the invocation that runs, None before its first question."""
-    return _scopes.get(invocation_id())
+def scope_with(config: Any) -> Scope | None:
+    """The scope of the invocation with this configuration, None before its first question."""
+    return _scopes.get(id(config))
 
 
-def forget(key: str) -> None:
+def forget(scope: Scope) -> None:
     """Drop what was kept for an invocation that is over."""
     with _lock:
-        _scopes.pop(key, None)
+        _scopes.pop(id(scope.config), None)
