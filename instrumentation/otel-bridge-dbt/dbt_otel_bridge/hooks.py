@@ -7,13 +7,14 @@ Whatever our own code does, the wrapped method runs once, and its result or exce
 import functools
 import importlib
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from otel_lineage.trouble import guarded, log
 
-from dbt_otel_bridge import phases
+from dbt_otel_bridge import frames, phases, settings
 from dbt_otel_bridge.invocation import Invocation, invocation_of
 from dbt_otel_bridge.nodes import NodeRun, current_node
 from dbt_otel_bridge.operation import Operation
@@ -32,8 +33,7 @@ def install() -> None:
         if _installed:
             return
         _installed = True
-    if not log.handlers:
-        log.addHandler(logging.NullHandler())  # without a handler Python prints warnings among dbt's output
+    _hold_tongue()
     runnable = "dbt.task.runnable:GraphRunnableTask"
     _wrap(f"{runnable}.run", _around_task)
     _wrap(f"{runnable}.call_runner", _around_node)
@@ -43,6 +43,15 @@ def install() -> None:
     _wrap("dbt.task.run:RunTask.safe_run_hooks", _around_run_hooks)
     _wrap("dbt.task.run:RunTask.get_hook_sql", _before_hook)
     _wrap("dbt.task.run_operation:RunOperationTask.run", _around_operation)
+    _wrap("dbt.task.base:BaseRunner.handle_exception", _before_handling)
+    _wrap("dbt_common.events.event_manager:EventManager.fire_event", _before_event)
+
+
+def _hold_tongue() -> None:
+    """Without a handler Python prints warnings among dbt's output. Where the program has an SDK, its words are its own."""
+    for logger in [log] if settings.program_exports() else [log, logging.getLogger("opentelemetry")]:
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
 
 
 @guarded("listening to dbt", fallback=None)
@@ -180,3 +189,23 @@ def _around_operation(original: Method) -> Method:
         return result
 
     return run
+
+
+def _before_handling(original: Method) -> Method:
+    def handle_exception(runner: Any, error: Any, *args: Any, **kwargs: Any) -> Any:
+        frames.hide(error)
+        return original(runner, error, *args, **kwargs)
+
+    return handle_exception
+
+
+def _before_event(original: Method) -> Method:
+    """Before dbt formats a traceback that it shows, it tells of the exception."""
+
+    def fire_event(manager: Any, *args: Any, **kwargs: Any) -> Any:
+        error = sys.exc_info()[1]
+        if error is not None:
+            frames.hide(error)
+        return original(manager, *args, **kwargs)
+
+    return fire_event
