@@ -6,7 +6,6 @@ Whatever our own code does, the wrapped method runs once, and its result or exce
 
 import functools
 import importlib
-import logging
 import sys
 import threading
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 
 from otel_lineage.trouble import guarded, log
 
-from dbt_otel_bridge import frames, phases, settings
+from dbt_otel_bridge import frames, logs, phases
 from dbt_otel_bridge.invocation import Invocation, invocation_of
 from dbt_otel_bridge.nodes import NodeRun, current_node
 from dbt_otel_bridge.operation import Operation
@@ -33,7 +32,7 @@ def install() -> None:
         if _installed:
             return
         _installed = True
-    _hold_tongue()
+    logs.keep_out_of_output()
     runnable = "dbt.task.runnable:GraphRunnableTask"
     _wrap(f"{runnable}.run", _around_task)
     _wrap(f"{runnable}.call_runner", _around_node)
@@ -45,13 +44,6 @@ def install() -> None:
     _wrap("dbt.task.run_operation:RunOperationTask.run", _around_operation)
     _wrap("dbt.task.base:BaseRunner.handle_exception", _before_handling)
     _wrap("dbt_common.events.event_manager:EventManager.fire_event", _before_event)
-
-
-def _hold_tongue() -> None:
-    """Without a handler Python prints warnings among dbt's output. Where the program has an SDK, its words are its own."""
-    for logger in [log] if settings.program_exports() else [log, logging.getLogger("opentelemetry")]:
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())
 
 
 @guarded("listening to dbt", fallback=None)

@@ -157,7 +157,9 @@ class LineageRun:
                 "state", "otel-lineage: state %r is none of %s and was ignored", state, ", ".join(STATES)
             )
             return
-        self.set_attribute(at.RUN_STATE, state)
+        if not self._writable():
+            return
+        self._set(at.RUN_STATE, state)
         if state == "FAIL" or reason:
             code = trace.StatusCode.ERROR if state in {"FAIL", "ABORT"} else trace.StatusCode.UNSET
             self._span.set_status(trace.Status(code, reason if code is trace.StatusCode.ERROR else None))
