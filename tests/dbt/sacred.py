@@ -56,11 +56,15 @@ PASSING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?"), "TIME"),
     (re.compile(r"\b\d\d:\d\d:\d\d(\.\d+)?\b"), "TIME"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
+    (re.compile(r"__dbt_tmp_?\d{17,}"), "__dbt_tmpTIME"),
     (re.compile(r"\b\d+(\.\d+)?(e-\d+)? ?(s|seconds?|ms|MB|KB)\b"), "LASTING"),
     (re.compile(r"\b\d+\.\d+(e-\d+)?\b"), "NUMBER"),
     (re.compile(r"(Resource report: .*|\"process_\w+\": \S+)"), "RESOURCES"),
 )
 """What differs between any two runs, in this order."""
+LOG_LINE = re.compile(r"TIME \[\w+ *\] \[([^\]]*)\]: ")
+POOLED = re.compile(r"'?(create|list)_|currently in state|left open")
+"""Which connection a pool of threads takes for the schemas is a matter of chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +203,22 @@ def _files(folder: Path) -> Iterator[tuple[str, list[str]]]:
             yield str(path.relative_to(folder)), _lines(path)
     log = folder / "logs/dbt.log"
     if log.exists():
-        yield "logs/dbt.log", passing(log.read_text())
+        yield from _threads(passing(log.read_text()))
+
+
+def _threads(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """The log by threads: what they say at the same time has no order."""
+    found: dict[str, list[str]] = {}
+    thread = ""
+    for line in lines:
+        begins = LOG_LINE.match(line)
+        thread = begins[1] if begins else thread
+        if not (begins and POOLED.search(line, begins.end())):
+            found.setdefault(f"logs/dbt.log {thread}", []).append(line)
+    yield from found.items()
 
 
 def _lines(path: Path) -> list[str]:
     if path.suffix != ".json":
-        return path.read_text(errors="replace").splitlines()
+        return passing(path.read_text(errors="replace"))
     return passing(json.dumps(json.loads(path.read_text()), indent=1))

@@ -19,6 +19,7 @@ from dbt_otel_bridge.facts.flags import command
 from dbt_otel_bridge.facts.results import status_of
 from dbt_otel_bridge.nodes import NodeRun
 from dbt_otel_bridge.statements import CommandHooks
+from dbt_otel_bridge.stopping import Stopping
 
 Attributes = dict[str, Any]
 
@@ -47,6 +48,7 @@ class Invocation:
         self.run: LineageRun | None = None
         self._handed_on: HandedOn | None = None
         self._native: native.Context | None = None
+        self._stopping: Stopping | None = None
 
     @classmethod
     @guarded("telling a dbt command", fallback=None)
@@ -63,6 +65,7 @@ class Invocation:
     def _start(self, told: Attributes) -> None:
         if self.designs:
             return
+        self._stopping = Stopping.watch()
         if native.makes_spans():
             self._native = native.add_to(self, told)
             return
@@ -88,6 +91,8 @@ class Invocation:
             self._handed_on.take_back()
         if self._native is not None:
             self._native.leave()
+        if self._stopping is not None:
+            self._stopping.leave()
         results = results if results is not None else self.known_results()
         self._close(results, error)
         _of_task.pop(self.task, None)

@@ -11,6 +11,7 @@ from dbt_otel_bridge.endings import finish
 from dbt_otel_bridge.environment import HandedOn
 from dbt_otel_bridge.facts.results import FAILED, status_of
 from dbt_otel_bridge.statements import OperationPhase
+from dbt_otel_bridge.stopping import Stopping
 
 
 class Operation:
@@ -22,6 +23,7 @@ class Operation:
         self._command = command
         self._macro = macro
         self._handed_on = HandedOn.give(macro)
+        self._stopping = Stopping.watch()
 
     @classmethod
     @guarded("telling a run-operation", fallback=None)
@@ -46,6 +48,8 @@ class Operation:
         """Tell how it ended."""
         if self._handed_on is not None:
             self._handed_on.take_back()
+        if self._stopping is not None:
+            self._stopping.leave()
         failed = _has_failed(results)
         finish(self._macro, self._told_of_macro(results, error), error, failed=failed, why=self.phase.message)
         finish(self._command, self._told_of_command(results, error), error)

@@ -73,6 +73,7 @@ class Runtime:
         self.exporter = Exporter(settings, self._heartbeats)
         self.waits = True
         self.wait_after = 0.0
+        self.waited_s = self.waited_until = 0.0
         self._given = provider
         self._private: TracerProvider | None = None
         self._tracers: weakref.WeakKeyDictionary[TracerProvider, trace.Tracer] = weakref.WeakKeyDictionary()
@@ -128,8 +129,14 @@ class Runtime:
         if not self.waits or begun < self.wait_after or in_event_loop():
             return
         self.exporter.flush(self.settings.flush_s)
-        ended = time.monotonic()
+        self.waited_until = ended = time.monotonic()
+        self.waited_s = ended - begun
         self.wait_after = ended + max(WAIT_EVERY_S, (ended - begun) / WAIT_SHARE)
+
+    def exit_s(self) -> float:
+        """How long the exit may still wait: what was waited just before counts, so that both stay within the limit."""
+        owed = self.waited_s - (time.monotonic() - self.waited_until)
+        return self.settings.flush_s - max(owed, 0.0)
 
     @guarded("aborting open runs", fallback=None)
     def abort(self, reason: str, *, foreign: bool) -> None:
@@ -272,7 +279,7 @@ def _at_exit() -> None:
     if _current is None:
         return
     _current.abort("the process ended while the run was open", foreign=False)
-    _current.exporter.flush(_current.settings.flush_s, adopt=True)
+    _current.exporter.flush(_current.exit_s(), adopt=True)
     _current.exporter.close()
 
 
@@ -354,7 +361,7 @@ def _on_sigterm(number: int, frame: object) -> None:
         if _current is not None:
             worker = threading.Thread(target=_terminate, args=(_current,), daemon=True)
             worker.start()
-            worker.join(_current.settings.flush_s + 0.2)
+            worker.join(_current.settings.flush_s)
     finally:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
