@@ -42,6 +42,8 @@ class Dataset:
     lifecycle: str | Values | None = None
     metrics: Values | None = None
     assertions: Iterable[Values] | None = None
+    schema_partial: bool | None = None
+    """Whether `schema` lacks columns."""
     facets: Values | None = None
     input_facets: Values | None = None
     output_facets: Values | None = None
