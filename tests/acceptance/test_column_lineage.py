@@ -180,6 +180,8 @@ def test_a_secret_that_reads_as_a_name_is_not_quoted(bridge: BridgeProcess) -> N
 
 def test_doctor_and_metrics_say_how_complete_it_is(bridge: BridgeProcess) -> None:
     send(bridge, "counted", SQL)
+    send(bridge, "counted again", SQL)
+    send(bridge, "not counted", "select nothing_like_it as day, amount as revenue from public.orders")
     figures = bridge.health()["column_lineage"]
     assert 0 < figures["resolved"] < figures["columns"]
     assert figures["columns"] == figures["resolved"] + sum(figures["gaps"].values())
