@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from otel_bridge.extract import MARKERS, Wanted, extract
 from otel_bridge.extract.data_sources import Attached, Connection
 from otel_bridge.extract.dialects.dbt import attributes as names
-from otel_bridge.extract.dialects.dbt import facts, jobs, mapping, merging, relations, states
+from otel_bridge.extract.dialects.dbt import completion, facts, jobs, mapping, merging, relations, states
 from otel_bridge.extract.dialects.dbt.facts import Invocation, Kind, Node, Relation, Result, Told
 from otel_bridge.model import (
     JobRef,
@@ -220,7 +220,7 @@ class TestNative:
             "unique_id": "operation.shop.x-1",
         }
         run = one(span(said, name="operation.shop.x-1", scope=NATIVE))
-        assert (run.state, told(run).hook.type, told(run).hook.index) == (State.FAIL, "on-run-start", 2)
+        assert (run.state, told(run).hook.type, told(run).hook.index) == (State.FAIL, "on-run-start", 1)
 
 
 class TestFusion:
@@ -594,3 +594,23 @@ def test_no_value_raises_and_all_that_is_said_can_be_stored(attributes, status, 
                 run.run_id, run.job, run.span, run.started_ns, run_values=run.run_values, state=run.state
             )
             msgspec.msgpack.encode(mapping.completed(as_run, mapping.told_of(as_run), NAMES, Wanted()))
+
+
+class TestNumbersOfHooks:
+    """dbt prints and counts them from 0, through all packages, its own project's last."""
+
+    def test_artifacts_count_through_all_packages(self):
+        hooks = [
+            "operation.shop.shop-on-run-start-0",
+            "operation.shop.shop-on-run-start-1",
+            "operation.audit.audit-on-run-start-0",
+            "operation.shop.shop-on-run-end-0",
+            "model.shop.orders",
+        ]
+        assert completion.hook_places(hooks, "shop") == {hooks[0]: 1, hooks[1]: 2, hooks[2]: 0, hooks[3]: 0}
+
+    def test_spans_of_dbt_core_are_counted_down(self):
+        said = {"hook_type": "on-run-end", "hook_outcome": "success", "name": "shop-on-run-end-0"}
+        named = one(span(said, name="operation.shop.shop-on-run-end-0", scope=NATIVE))
+        placed = one(span(said | {"hook_index": 3}, name="operation.shop.shop-on-run-end-0", scope=NATIVE))
+        assert (told(named).hook.index, told(placed).hook.index) == (0, 2)

@@ -130,9 +130,9 @@ class Completion:
         begin, end = _times(whole.result, 0)
         results = [(part, self._result(f"{SCOPE}{invocation_id}", part)) for part in parts]
         yield from self._each(_run(above, told, None, begin), None)
-        runs = []
+        runs, places = [], hook_places(parts, whole.invocation.project)
         for part, result in results:
-            node = _told_of(part, invocation_id)
+            node = _told_of(part, invocation_id, places.get(part))
             started, ended = _times(result, end)
             ref = RunRef(_run_id(invocation_id, part), JobRef(namespace, part))
             runs.append((_run(ref, node, above, started), ended))
@@ -235,13 +235,24 @@ def _failed_below(span: SpanRef, span_id: str) -> str:
     return f"{FAILED}{span.trace_id}:{span_id}"
 
 
-def _told_of(part: str, invocation_id: str) -> Told:
-    """What a unique id tells by itself."""
+def hook_places(parts: Sequence[str], project: str) -> dict[str, int]:
+    """The number of each hook of the command, as dbt orders them: by package, the project's own last."""
+    hooks = [(found[1], int(found[2]), part) for part in parts if (found := _HOOK.search(part))]
+    places: dict[str, int] = {}
+    for kind in {kind for kind, _, _ in hooks}:
+        own = [(jobs.package_of(part), index, part) for each, index, part in hooks if each == kind]
+        ordered = sorted(own, key=lambda hook: (hook[0] == project, hook[0], hook[1]))
+        places |= {part: place for place, (_, _, part) in enumerate(ordered)}
+    return places
+
+
+def _told_of(part: str, invocation_id: str, place: int | None) -> Told:
+    """What a unique id tells by itself; `place` is the number of a hook."""
     kind = part.partition(".")[0]
     node = Node(unique_id=part, node_type=kind, package=jobs.package_of(part))
     told = Told(tier="D", invocation=Invocation(invocation_id=invocation_id), node=node)
     hook = _HOOK.search(part) if kind == "operation" else None
-    return replace(told, kind=Kind.HOOK, hook=Hook(hook[1], int(hook[2]) + 1)) if hook else told
+    return replace(told, kind=Kind.HOOK, hook=Hook(hook[1], place)) if hook else told
 
 
 def _run(ref: RunRef, told: Told, above: RunRef | None, started_ns: int) -> Run:

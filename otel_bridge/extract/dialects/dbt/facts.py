@@ -238,7 +238,7 @@ class Batch(Fact, frozen=True):
 
 
 class Hook(Fact, frozen=True):
-    """`type`: pre-hook, post-hook, on-run-start or on-run-end. `index` counts from 1 in each."""
+    """`type`: pre-hook, post-hook, on-run-start or on-run-end. `index` counts from 0 in each, through all packages."""
 
     type: str = ""
     index: int | None = None

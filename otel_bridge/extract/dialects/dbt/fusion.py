@@ -185,7 +185,7 @@ def _hook(span: Span, notes: Attributes) -> Told:
     unique_id = notes.read("unique_id", text) or ""
     outcome = _enum(span.attributes.get("hook_outcome")).removeprefix("HOOK_OUTCOME_")
     kind = _enum(span.attributes.get("hook_type")).removeprefix("HOOK_TYPE_").lower().replace("_", "-")
-    hook = Hook(type=kind, index=(notes.read("hook_index", integer) or 0) + 1)
+    hook = Hook(type=kind, index=notes.read("hook_index", integer) or 0)
     node = Node(unique_id=unique_id, package=package_of(unique_id), name=notes.read("name", text) or "")
     status = _OUTCOMES.get(outcome, "")
     return Told(

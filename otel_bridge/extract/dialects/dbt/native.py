@@ -105,10 +105,14 @@ def _was_killed(span: Span) -> bool:
 
 
 def _hook(notes: Attributes) -> Told:
-    """A hook of the project, before or after all nodes. Its number is in its name: `shop-on-run-start-0`."""
+    """A hook of the project, before or after all nodes.
+
+    Spans count from 1, through the hooks of all packages; names (`shop-on-run-start-0`) from 0, in each package.
+    """
     name = notes.read("name", text) or ""
     numbered = _HOOK_INDEX.search(name)
-    index = notes.read("hook_index", integer) or (int(numbered[1]) + 1 if numbered else None)
+    place = notes.read("hook_index", integer)
+    index = place - 1 if place else int(numbered[1]) if numbered else None
     hook = Hook(type=notes.read("hook_type", text) or "", index=index)
     unique_id = notes.read("unique_id", text) or ""
     node = Node(unique_id=unique_id, node_type="operation", name=name, package=package_of(unique_id))
