@@ -66,7 +66,7 @@ class Settings:
             ca_file=env.get("OTEL_EXPORTER_OTLP_CERTIFICATE") or None,
             client_cert_file=env.get("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE") or None,
             client_key_file=env.get("OTEL_EXPORTER_OTLP_CLIENT_KEY") or None,
-            flush_s=_number(env, "OTEL_LINEAGE_FLUSH_TIMEOUT", 2),
+            flush_s=_number(env, "OTEL_LINEAGE_FLUSH_TIMEOUT", 1.8),
             heartbeat_s=_number(env, "OTEL_LINEAGE_HEARTBEAT_INTERVAL", 30),
             spool_dir=_spool_dir(env),
             spool_bytes=int(_number(env, "OTEL_LINEAGE_SPOOL_MAX_BYTES", 64 * 1024**2)),
