@@ -48,7 +48,7 @@ COMMANDS: dict[str, tuple[list[str], int]] = {
     "clone": (["clone", "-s", "customer_changes", *DEV], 0),
     "defer": (["run", "-s", "order_report", "--defer", *DEV], 0),
     "empty": (["run", "-s", "stg_orders", "daily_totals", "--empty"], 0),
-    "single-threaded": (["--single-threaded", "run", "-s", "orders_log", "broken"], 1),
+    "single-threaded": (["--single-threaded", "run", "-s", "orders_log", "broken"], 2),  # dbt 1.11 itself
 }
 FILES = {
     "compile-error": ("models/staging/bad.sql", "select {{ exceptions.raise_compiler_error('not now') }}", 2),

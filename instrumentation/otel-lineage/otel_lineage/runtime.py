@@ -11,7 +11,10 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from opentelemetry import trace
@@ -150,7 +153,8 @@ class Runtime:
                 _abort_span(span, reason)
 
     def _make_private(self) -> TracerProvider:
-        self._private = TracerProvider(shutdown_on_exit=False)
+        with _numbers_kept():
+            self._private = TracerProvider(shutdown_on_exit=False)
         return self._private
 
     def _encoder(self, resource: Resource) -> EventEncoder:
@@ -173,6 +177,21 @@ class Runtime:
         return self._encoder(span.resource).encode(
             at.EVENT_RUN_HEARTBEAT, values, span=span.get_span_context()
         )
+
+
+@contextmanager
+def _numbers_kept() -> Iterator[None]:
+    """The SDK looks for its resource in a pool of threads: those of the program keep the numbers in their names."""
+    pool: Any = ThreadPoolExecutor
+    numbers = getattr(pool, "_counter", None)
+    if numbers is None:
+        yield
+        return
+    pool._counter = count(1_000_000).__next__
+    try:
+        yield
+    finally:
+        pool._counter = numbers
 
 
 def current() -> Runtime | None:
