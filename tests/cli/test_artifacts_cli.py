@@ -148,3 +148,17 @@ def test_spans_of_dbt_v2_are_completed_too(tmp_path: Path) -> None:
     assert [(d["namespace"], d["name"]) for d in end["outputs"]] == [
         ("snowflake://acme-prod", "SHOP.MARTS.ORDERS")
     ]
+
+
+def test_hooks_of_the_command_write_where_their_sql_says(tmp_path):
+    """dbt keeps them as nodes with a model's defaults: they are none, but tell the database of the connection."""
+    done = run("convert", "--dbt-artifacts", str(BUILD), *NAMES, cwd=tmp_path)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    ends = {e["job"]["name"]: e for e in events if e["eventType"] == "COMPLETE"}
+    for number in (0, 1):
+        end = ends[f"dbt-build-everything.on-run-end.{number}"]
+        assert [d["name"] for d in end["outputs"]] == ["everything.shop.finished"]
+        told = end["job"]["facets"]["dbt_node"]
+        assert told["resource_type"] == "operation"
+        assert not {"materialization", "schema", "alias", "config"} & told.keys()
+        assert "tags" not in end["run"]["facets"]

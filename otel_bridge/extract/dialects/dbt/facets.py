@@ -3,13 +3,16 @@
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from otel_bridge.extract.dialects.dbt import assertions
-from otel_bridge.extract.dialects.dbt.facts import Invocation, Kind, Result, Told
+from otel_bridge.extract.dialects.dbt.facts import Invocation, Kind, Node, Result, Told
 from otel_bridge.extract.dialects.dbt.relations import compact
 from otel_bridge.extract.dialects.dbt.states import plain
 from otel_bridge.model import Value
 
+OPERATION = "operation"
+"""Type of the nodes that dbt makes of hooks of the command."""
 FUSION = 2
 """Major version from which dbt is another program."""
 
@@ -87,6 +90,8 @@ def dbt_node(told: Told) -> dict[str, Value]:
     if told.kind is Kind.INVOCATION:
         return {}
     node, operation = told.node, told.operation
+    if told.kind is Kind.HOOK and node.node_type == OPERATION:
+        node = _hook(node)
     named: dict[str, Any] = {
         "unique_id": node.unique_id,
         "original_file_path": node.original_file_path or node.relative_path,
@@ -111,6 +116,13 @@ def dbt_node(told: Told) -> dict[str, Value]:
         "arguments": list(operation.arguments) if operation else [],
     }
     return compact(named)
+
+
+def _hook(node: Node) -> Node:
+    """A hook of the command: dbt keeps it as a node, with defaults of models, though it is neither a view nor a table."""
+    return replace(
+        node, database="", schema="", identifier="", alias="", materialization="", checksum="", config={}
+    )
 
 
 def _test_type(told: Told) -> str:

@@ -168,7 +168,7 @@ def _tested(result: Result, detail: Mapping[str, Value]) -> Result:
     return replace(
         result,
         status=_TESTS.get(outcome, result.status),
-        failures=_whole(detail.get("failing_rows")) or 0,
+        failures=_whole(detail.get("failing_rows")) or (0 if outcome == "PASSED" else None),
         message=_text(detail, "diff_table") or result.message,
     )
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from otel_bridge import convention
 from otel_bridge.extract.dialects.dbt import assertions, jobs, states
-from otel_bridge.extract.dialects.dbt.facets import job_facets, run_facets
+from otel_bridge.extract.dialects.dbt.facets import OPERATION, job_facets, run_facets
 from otel_bridge.extract.dialects.dbt.facts import Kind, Relation, Told
 from otel_bridge.extract.dialects.dbt.naming import UNKNOWN, Naming
 from otel_bridge.extract.dialects.dbt.relations import compact, inputs, outputs, owners, tags
@@ -68,7 +68,7 @@ def mapped(told: Told, naming: Naming) -> Read:
         convention.JOB_DOCUMENTATION: node.description,
         convention.JOB_OWNERS: owners(node.owner.name or node.owner.email, node.meta),
         convention.JOB_FACETS: job_facets(told),
-        convention.RUN_TAGS: tags(node.tags, node.meta),
+        convention.RUN_TAGS: tags(node.tags, node.meta) if told.kind is not Kind.HOOK else [],
         convention.RUN_FACETS: run_facets(told),
         convention.RUN_STATE: state.value if (state := states.state_of(told)) else None,
         convention.PROCESSING_ENGINE: _engine(told),
@@ -230,12 +230,17 @@ def _context(told: Told, naming: Naming) -> dict[str, Value]:
     return compact(
         {
             "namespace": naming.namespace if naming.known else "",
-            "database": connection.database or connection.project or connection.catalog,
+            "database": connection.database or connection.project or connection.catalog or _of_hook(told),
             "schema": connection.schema or connection.dataset,
             "dialect": naming.dialect,
             "generated": [c.name for c in output.columns if c.generated] if output else [],
         }
     )
+
+
+def _of_hook(told: Told) -> str:
+    """The connection's database, which dbt gives to hooks of the command, for want of a better source."""
+    return told.node.database if told.kind is Kind.HOOK and told.node.node_type == OPERATION else ""
 
 
 def _namespace(item: Span | LogEvent, names: Namespaces) -> str:
