@@ -22,15 +22,15 @@ def told_of(scope: Scope, task: Any, node: Any, runner: Any, compiled: str | Non
     window = batch(runner)
     if window:
         shared |= {names.KIND: names.KIND_BATCH, names.BATCH: to_json(window)}
-    maps = _read(
-        {
-            names.NODE: lambda: described(scope, node),
-            names.INPUTS: lambda: inputs(scope, node, command, compiled),
-            names.OUTPUT: lambda: output(scope, node, command),
-            names.CONSUMERS: lambda: [] if window else consumers(scope, node),
-        }
-    )
-    return {**shared, **identity(node), **maps}
+    moving = {
+        names.INPUTS: lambda: inputs(scope, node, command, compiled),
+        names.OUTPUT: lambda: output(scope, node, command),
+    }
+    lasting = {
+        names.NODE: lambda: described(scope, node),
+        names.CONSUMERS: lambda: [] if window else consumers(scope, node),
+    }
+    return {**shared, **identity(node), **_read_once(scope, node, window, lasting, moving)}
 
 
 def code_of(scope: Scope, task: Any, node: Any) -> dict[str, Any]:
@@ -56,6 +56,24 @@ def compiled(scope: Scope, node: Any, runner: Any, result: Any) -> Any:
         batches[key] = node
     candidates = (node, part(result, "node"), batches.get(key))
     return next((found for found in candidates if compiled_code(found)), node)
+
+
+def _read_once(
+    scope: Scope,
+    node: Any,
+    window: Any,
+    lasting: dict[str, Callable[[], Any]],
+    moving: dict[str, Callable[[], Any]],
+) -> dict[str, str]:
+    """What lasts is read at the node's start and said again at its end, unless something in it could not be read."""
+    key = f"lasting {'batch' if window else 'node'} {part(node, 'unique_id')}"
+    known: dict[str, str] | None = scope.remembered.get(key)
+    if known is not None:
+        return {**known, **_read(moving)}
+    found = _read({**lasting, **moving})
+    if names.UNREAD not in found:
+        scope.remembered[key] = {name: found[name] for name in lasting if name in found}
+    return found
 
 
 def _read(readers: dict[str, Callable[[], Any]]) -> dict[str, str]:
