@@ -5,6 +5,7 @@ restart all files are read once more, and what they say is known by then.
 """
 
 import asyncio
+import stat
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -66,6 +67,8 @@ class Watch:
         try:
             found = path.stat()
         except OSError:
+            found = None
+        if found is None or not stat.S_ISREG(found.st_mode):  # reading a pipe would never end
             self._seen.pop(path, None)
             return False
         now: Seen = (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,12 @@ def test_one_folder_in_trouble_does_not_stop_the_others(folder: Folder, tmp_path
 
 def test_looks_are_apart() -> None:
     assert watching.EVERY_S * 1e9 >= watching.SETTLED_NS
+
+
+def test_a_pipe_in_the_folder_holds_nothing_up(folder: Folder) -> None:
+    folder.write("manifest", MANIFEST)
+    os.mkfifo(folder.path / "catalog.json")
+    before = time.time() - 10
+    os.utime(folder.path / "catalog.json", (before, before))
+    (folder.path / "sources.json").mkdir()
+    assert asyncio.run(asyncio.wait_for(asyncio.to_thread(folder.look), 10)) == ["manifest"]
