@@ -85,7 +85,9 @@ class Ending:
         mine, others = ({"code": [str(e.code)], "output": e.output, **e.files} for e in (self, other))
         found = []
         for name in sorted(mine.keys() | others.keys()):
-            lines = difflib.unified_diff(mine.get(name, []), others.get(name, []), name, "told", lineterm="", n=1)
+            lines = difflib.unified_diff(
+                mine.get(name, []), others.get(name, []), name, "told", lineterm="", n=1
+            )
             found += [*lines][:40]
         return "\n".join(found)
 
@@ -150,7 +152,9 @@ class Twins:
         during: "Callable[[Run], None] | None" = None,
     ) -> Ending:
         """One run, with some files changed; `during` may signal it while it goes on."""
-        assert self._process is not None and self._process.stdin and self._process.stdout
+        assert self._process is not None
+        assert self._process.stdin
+        assert self._process.stdout
         folder, output = self.place / "project", self.place / "output"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.template, folder)
@@ -193,7 +197,9 @@ class Run:
         while True:
             if any(text in file.read_text() for file in (self.output, log) if file.exists()):
                 return
-            assert time.monotonic() < end, f"dbt has not said {text!r}; its output:\n{self.output.read_text()}"
+            assert time.monotonic() < end, (
+                f"dbt has not said {text!r}; its output:\n{self.output.read_text()}"
+            )
             time.sleep(0.02)
 
     def signal(self, number: signal.Signals) -> None:

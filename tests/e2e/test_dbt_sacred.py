@@ -20,7 +20,10 @@ DELAY_S = 2.0
 NOISE_S = 1.5
 """What two runs of the same command differ by on a busy machine."""
 DEV = ("--target", "duckdb_dev", "--state", "state")
-TO_LONG = "{% macro long() %}{% do run_query('select count(*) from range(300000) a, range(300000) b where a.range + b.range = -1') %}{% endmacro %}"
+TO_LONG = (
+    "{% macro long() %}{% do run_query('select count(*) from range(300000) a, range(300000) b "
+    "where a.range + b.range = -1') %}{% endmacro %}"
+)
 COMMANDS: dict[str, tuple[list[str], int]] = {
     "build": (["build", *WINDOW], 1),
     "success": (["run", "-s", "stg_orders", "orders_log"], 0),
@@ -70,7 +73,9 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
         (made.template / "macros/long.sql").write_text(TO_LONG)
         project = made.template / "dbt_project.yml"
         text = project.read_text().replace("broken: false", "broken: true")
-        project.write_text(text.replace('gate: ""', f"gate: '{made.gate}'"))  # any --vars would have all parsed again
+        project.write_text(
+            text.replace('gate: ""', f"gate: '{made.gate}'")
+        )  # any --vars would have all parsed again
         made.gate.touch()
         assert made.prepare("build", *WINDOW).code == 1
         yield made

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-
 from otel_bridge.testing import Sink
 from tests.dbt.running import require_dbt
 from tests.dbt.sacred import Ending, Run, Twins
@@ -15,7 +14,7 @@ from tests.dbt.sacred import Ending, Run, Twins
 pytestmark = pytest.mark.xdist_group("dbt-sacred")
 
 HOOKS = """
-on-run-start: ["create table if not exists started (at varchar)"]
+on-run-start: ["create table if not exists started (moment varchar)"]
 on-run-end: ["insert into started values ('now')", "insert into nowhere values (1)"]
 """
 HOOKED = (
