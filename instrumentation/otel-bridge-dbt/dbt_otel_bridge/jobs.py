@@ -12,7 +12,17 @@ DESIGNING = frozenset({"compile", "docs generate"})
 """Commands that only say what would be done: their nodes are told as jobs without a run."""
 
 NO_RUNS = frozenset(
-    {"exposure", "metric", "saved_query", "semantic_model", "macro", "group", "analysis", "sql_operation"}
+    {
+        "exposure",
+        "metric",
+        "saved_query",
+        "semantic_model",
+        "macro",
+        "docs_macro",
+        "group",
+        "analysis",
+        "sql_operation",
+    }
 )
 """Types of nodes that dbt counts as executed, though nothing happens."""
 

@@ -40,7 +40,17 @@ MOVING: Final = frozenset(
 _ANSI: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 NO_RUNS: Final = frozenset(
-    {"exposure", "metric", "saved_query", "semantic_model", "macro", "docs_macro", "group", "analysis"}
+    {
+        "exposure",
+        "metric",
+        "saved_query",
+        "semantic_model",
+        "macro",
+        "docs_macro",
+        "group",
+        "analysis",
+        "sql_operation",
+    }
 )
 """Types of nodes that dbt counts as executed, though nothing happens."""
 
