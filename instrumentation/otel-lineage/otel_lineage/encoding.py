@@ -30,21 +30,24 @@ SCOPE = "otel_lineage"
 HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
 
 
-def encode_span(span: ReadableSpan, exact: Mapping[str, Any]) -> bytes:
-    """The copy of a run span that is sent for lineage: marked, and with the exact values of these attributes.
+def encode_span(span: ReadableSpan, exact: Mapping[str, Any], *, alone: bool) -> bytes:
+    """A run span as it is sent for lineage, with the exact values of these attributes.
 
-    Span limits may have cut or dropped them on the span itself.
+    Span limits may have cut or dropped them on the span itself. `alone`: nobody else sends the span, so that this one
+    is for tracing too; otherwise it is marked as a copy.
     """
     request = encode_spans([span])
     copy = request.resource_spans[0].scope_spans[0].spans[0]
     if span.context is not None:
         copy.flags |= span.context.trace_flags & 0xFF  # the encoder leaves W3C's flags out
-    missing = {**exact, at.EXPORT: at.EXPORT_LINEAGE}
+    if span.attributes and at.EXPORT in span.attributes:
+        given = [attribute for attribute in copy.attributes if attribute.key != at.EXPORT]
+        del copy.attributes[:]
+        copy.attributes.extend(given)
+    missing = dict(exact) if alone else {**exact, at.EXPORT: at.EXPORT_LINEAGE}
     for attribute in copy.attributes:
         value, kept = missing.pop(attribute.key, None), attribute.value
-        if attribute.key == at.EXPORT or is_cut(
-            kept.string_value if kept.HasField("string_value") else kept, value
-        ):
+        if is_cut(kept.string_value if kept.HasField("string_value") else kept, value):
             kept.CopyFrom(_any_value(value))
     copy.attributes.extend(_key_values(missing))
     return bytes(request.SerializeToString())

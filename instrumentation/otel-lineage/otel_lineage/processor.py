@@ -17,7 +17,13 @@ from otel_lineage.values import to_text
 
 
 class LineageSpanProcessor(SpanProcessor):
-    """Serves our own runs and foreign run spans alike; other spans in a run are stamped with its id."""
+    """Serves our own runs and foreign run spans alike; other spans in a run are stamped with its id.
+
+    `alone`: there is no other processor on its provider, so that what is sampled reaches tracing only through us.
+    """
+
+    def __init__(self, *, alone: bool = False) -> None:
+        self._alone = alone
 
     @guarded("starting a run", fallback=None)
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -49,7 +55,7 @@ class LineageSpanProcessor(SpanProcessor):
             return
         elif run.handle is not None and (handle := run.handle()) is not None:
             exact = handle.exact
-        runtime.export_span(span, exact)
+        runtime.export_span(span, exact, alone=self._alone and span.context.trace_flags.sampled)
         if run is not None and run.outermost:
             runtime.outermost_ended()
 

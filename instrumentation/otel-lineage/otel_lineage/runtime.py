@@ -112,9 +112,9 @@ class Runtime:
         self.exporter.put("logs", event)
         self.exporter.watch()
 
-    def export_span(self, span: ReadableSpan, exact: Mapping[str, Any]) -> None:
-        """Send the lineage copy of an ended run span."""
-        self.exporter.put("traces", encode_span(span, exact))
+    def export_span(self, span: ReadableSpan, exact: Mapping[str, Any], *, alone: bool) -> None:
+        """Send an ended run span; `alone`: nobody else does."""
+        self.exporter.put("traces", encode_span(span, exact, alone=alone))
 
     def export_event(self, name: str, attributes: Mapping[str, Any], at_ns: int | None = None) -> None:
         """Send a log event that belongs to no run."""
@@ -250,7 +250,8 @@ def _install(provider: TracerProvider) -> None:
         _installed.add(provider)
         from otel_lineage.processor import LineageSpanProcessor  # it imports this module
 
-        provider.add_span_processor(LineageSpanProcessor())
+        private = _current is not None and provider is _current._private
+        provider.add_span_processor(LineageSpanProcessor(alone=private))
         provider.sampler = LineageSampler(provider.sampler, _runs)
         for tracer in list(getattr(provider, "_tracers", {}).values()):
             tracer.sampler = provider.sampler

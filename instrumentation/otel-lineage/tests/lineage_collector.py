@@ -82,8 +82,9 @@ class Collector:
 
     @property
     def lineage(self):
-        """Lineage copies of run spans by job name, first received first."""
-        return {s["job.name"]: s for s in reversed(self.spans) if s.get("export") == "lineage"}
+        """Spans that stand for runs by job name, first received first; a copy before the span that it is one of."""
+        runs = [s for s in reversed(self.spans) if s.get("job.name") and s.get("export") != "partial"]
+        return {s["job.name"]: s for s in sorted(runs, key=lambda s: s.get("export") == "lineage")}
 
     @property
     def starts(self):

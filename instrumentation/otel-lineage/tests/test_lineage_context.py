@@ -345,6 +345,16 @@ def test_a_span_that_is_whole_says_nothing_of_it(programs, http_collector):
     assert {s["job.type"] for s in http_collector.spans} == {"MODEL"}
 
 
+@pytest.mark.parametrize(("flags", "marked"), [("01", None), ("00", "lineage")])
+def test_without_an_sdk_the_only_span_is_for_tracing_too(programs, http_collector, flags, marked):
+    """Unless the trace is not sampled. That limits cut it does not matter: what is sent is whole."""
+    body = "with lineage_run('job', sql='select 1234567890'):\n    pass\n"
+    trace = f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}"
+    programs.run(PREFIX + body, http_collector, TRACEPARENT=trace, OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT="9")
+    (span,) = http_collector.spans
+    assert (span.get("export"), span["sql"]) == (marked, "select 1234567890")
+
+
 @pytest.mark.parametrize("sampler", ["always_on", "always_off"])
 def test_opentelemetry_instrument_is_enough(programs, http_collector, sampler):
     import sys

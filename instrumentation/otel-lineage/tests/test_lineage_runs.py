@@ -82,7 +82,6 @@ with lineage_run('load', namespace='ns', inputs=[orders, 's3://raw|orders.csv', 
         "run.facets": '{"my_run":{"n":1}}',
         "job.facets": '{"my_job":{"n":2}}',
         "external_query": '{"id":"q1","source":"sf"}',
-        "export": "lineage",
         "mine": 1,
     }
     start = http_collector.starts["load"]
