@@ -14,7 +14,8 @@ from otel_bridge.testing import Sink
 from tests.dbt.running import WINDOW, require_dbt
 from tests.dbt.sacred import Ending, Run, Twins
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("dbt-sacred")]
+pytestmark = pytest.mark.e2e
+together = pytest.mark.xdist_group("dbt-sacred-endings")
 
 DELAY_S = 2.0
 NOISE_S = 1.5
@@ -33,25 +34,18 @@ COMMANDS: dict[str, tuple[list[str], int]] = {
     "failing-test": (["test", "-s", "amount_is_round"], 1),
     "warn": (["test", "-s", "amount_is_large"], 0),
     "fail-fast": (["--fail-fast", "build", "-s", "broken+", "orders+"], 1),
-    "nothing": (["run", "-s", "no_such_model"], 0),
     "bad-target": (["run", "--target", "none"], 2),
-    "bad-profile": (["run", "--profile", "none"], 2),
     "list": (["ls"], 0),
     "parse": (["parse", "--no-partial-parse"], 0),
     "compile": (["compile", "-s", "orders"], 0),
     "show": (["show", "-s", "orders"], 0),
     "docs": (["docs", "generate"], 0),
-    "seed": (["seed", "--full-refresh"], 0),
-    "snapshot": (["snapshot"], 0),
     "freshness": (["source", "freshness"], 0),
     "operation": (["run-operation", "archive_orders", "--args", "{before: 2026-11-02}"], 0),
     "failing-operation": (["run-operation", "archive_orders", "--args", "{before: never}"], 1),
-    "no-operation": (["run-operation", "none"], 2),
     "retry": (["retry"], 1),
     "clone": (["clone", "-s", "customer_changes", *DEV], 0),
     "defer": (["run", "-s", "order_report", "--defer", *DEV], 0),
-    "empty": (["run", "-s", "stg_orders", "daily_totals", "--empty"], 0),
-    "single-threaded": (["--single-threaded", "run", "-s", "orders_log", "broken"], 2),  # dbt 1.11 itself
 }
 FILES = {
     "compile-error": ("models/staging/bad.sql", "select {{ exceptions.raise_compiler_error('not now') }}", 2),
@@ -103,18 +97,21 @@ def same(alone: Ending, told: Ending, code: int) -> None:
     assert told.lasted_s - alone.lasted_s < DELAY_S + NOISE_S
 
 
+@pytest.mark.xdist_group("dbt-sacred-commands")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command(twins: Twins, collectors: dict[str, str], command: str) -> None:
     words, code = COMMANDS[command]
     same(*twins.run([*words], env=to(collectors["there"])), code)
 
 
+@together
 @pytest.mark.parametrize("mistake", FILES)
 def test_a_mistake(twins: Twins, collectors: dict[str, str], mistake: str) -> None:
     path, text, code = FILES[mistake]
     same(*twins.run(["run", "-s", "staging"], files={path: text}, env=to(collectors["there"])), code)
 
 
+@together
 @pytest.mark.parametrize("command", ["success", "failing-model"])
 def test_a_collector(twins: Twins, collectors: dict[str, str], command: str) -> None:
     words, code = COMMANDS[command]
@@ -145,6 +142,7 @@ SIGNALS: dict[str, tuple[Callable[[Run], None], int]] = {
 }
 
 
+@together
 @pytest.mark.parametrize("stopping", SIGNALS)
 def test_a_signal(twins: Twins, collectors: dict[str, str], stopping: str) -> None:
     signals, code = SIGNALS[stopping]
@@ -164,6 +162,7 @@ def test_a_signal(twins: Twins, collectors: dict[str, str], stopping: str) -> No
         same(alone, gated(plugin=True, collector=collector), code)
 
 
+@together
 @pytest.mark.parametrize("collector", ["there", "hanging"])
 def test_sigterm_while_the_main_thread_waits_for_a_query(
     twins: Twins, collectors: dict[str, str], collector: str

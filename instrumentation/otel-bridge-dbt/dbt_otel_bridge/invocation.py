@@ -46,6 +46,7 @@ class Invocation:
         self.spans: dict[str, trace.SpanContext] = {}
         self.told: set[str] = set()
         self.run: LineageRun | None = None
+        self.by_dbt = False
         self._handed_on: HandedOn | None = None
         self._native: native.Context | None = None
         self._stopping: Stopping | None = None
@@ -67,6 +68,7 @@ class Invocation:
             return
         self._stopping = Stopping.watch()
         if native.makes_spans():
+            self.by_dbt = True
             self._native = native.add_to(self, told)
             return
         self.run = self.emitter.start(self.name, attributes=told)
@@ -80,7 +82,7 @@ class Invocation:
     @guarded("starting the hooks of a command", fallback=None)
     def run_hooks(self, adapter: Any, hook_type: Any) -> "CommandHooks | None":
         """The phase of on-run-start or on-run-end hooks."""
-        if self.run is None:
+        if self.run is None and not self.by_dbt:
             return None
         return CommandHooks.of(self, adapter, str(getattr(hook_type, "value", hook_type)))
 

@@ -12,14 +12,17 @@ from opentelemetry import trace
 from otel_lineage import attributes as lineage
 from otel_lineage.trouble import guarded
 
-from dbt_otel_bridge import facts, settings
+from dbt_otel_bridge import attributes as names
+from dbt_otel_bridge import facts, phases, settings
 from dbt_otel_bridge.facts.results import FAILED, status_of
 from dbt_otel_bridge.nodes import NodeRun, current_node
+from dbt_otel_bridge.statements import CommandHooks
 
 if TYPE_CHECKING:
     from dbt_otel_bridge.invocation import Invocation
 
 INVOCATION = "dbt.invocation"
+HOOKS = "operation."
 FLAG = "SNOWFLAKE_PROJECTS_OTEL"
 
 
@@ -83,12 +86,20 @@ class _Tracer:
         if name == INVOCATION:
             return {**self._told, lineage.JOB_NAME: self._invocation.name}
         node = _node_of(name)
-        return {} if node is None else {**node.told, lineage.JOB_NAME: node.name}
+        if node is not None:
+            return {**node.told, lineage.JOB_NAME: node.name}
+        hooks = _hooks_of(name)
+        if hooks is not None:
+            job, told = hooks.starting()
+            return {**told, lineage.JOB_NAME: job}
+        return {}
 
     @guarded("adding to the end of a span of dbt's", fallback=None)
     def _at_end(self, name: str, span: trace.Span, error: BaseException | None) -> None:
-        node = _node_of(name)
-        if name == INVOCATION:
+        node, hooks = _node_of(name), _hooks_of(name)
+        if hooks is not None:
+            _end_hook(span, *hooks.ending())
+        elif name == INVOCATION:
             told = facts.invocation_end(self._invocation.task, self._invocation.known_results(), error)
             span.set_attributes(told)
         elif node is not None and node.result is not None:
@@ -103,3 +114,18 @@ def _node_of(name: str) -> NodeRun | None:
     """The node that this thread works on, if the span with this name is its."""
     node = current_node()
     return node if node is not None and node.node.unique_id == name else None
+
+
+def _hooks_of(name: str) -> CommandHooks | None:
+    """The hooks of the command that are executed now, if the span with this name is that of one of them."""
+    phase = phases.current()
+    return phase if isinstance(phase, CommandHooks) and name.startswith(HOOKS) else None
+
+
+def _end_hook(span: trace.Span, told: dict[str, Any], message: str | None) -> None:
+    span.set_attributes(told)
+    outcome = getattr(span, "attributes", {}).get("hook_outcome")
+    if outcome is not None:
+        span.set_attribute(names.NODE_OUTCOME, outcome)
+    if message is not None:
+        span.set_status(trace.Status(trace.StatusCode.ERROR, message))

@@ -32,7 +32,7 @@ class ModelHooks:
     @guarded("starting a hook", fallback=None)
     def begin(self, sql: str) -> LineageRun | None:
         """A statement of a hook is about to be executed."""
-        if _is_control(sql) or self._node.run is None:
+        if _is_control(sql):
             return None
         index = self._places[min(self._seen, len(self._places) - 1)]
         self._seen += 1
@@ -40,6 +40,7 @@ class ModelHooks:
         told = facts.hook(invocation.task, self._kind, index, self._count, sql=sql, transaction=self._inside)
         told[names.UNIQUE_ID] = self._node.node.unique_id
         name = jobs.hook_name(self._node.name, self._kind, index)
+        # where dbt makes the spans of nodes, the one that is current is the parent
         return invocation.emitter.start(name, parent=self._node.run, attributes=told)
 
     @guarded("ending a hook", fallback=None)
@@ -52,9 +53,8 @@ class ModelHooks:
 class CommandHooks:
     """The on-run-start or on-run-end hooks: dbt renders each, which may execute statements, and executes the rest."""
 
-    def __init__(self, invocation: "Invocation", parent: LineageRun, kind: str, count: int) -> None:
+    def __init__(self, invocation: "Invocation", kind: str, count: int) -> None:
         self._invocation = invocation
-        self._parent = parent
         self._kind = kind
         self._count = count
         self._index = -1
@@ -67,29 +67,40 @@ class CommandHooks:
         """Of the command; None if it has none."""
         nodes = getattr(invocation.task.manifest, "nodes", {}).values()
         count = sum(kind in (getattr(node, "tags", None) or ()) for node in nodes)
-        if not count or invocation.run is None:
+        if not count:
             return None
         phases.watch_statements(adapter)
-        return cls(invocation, invocation.run, kind, count)
+        return cls(invocation, kind, count)
 
     @guarded("starting a hook", fallback=None)
     def next(self) -> None:
         """The next hook is rendered and executed from now on."""
+        if self._invocation.by_dbt:
+            return
         self.finish()
-        self._index += 1
-        told = facts.hook(self._invocation.task, self._kind, self._index, self._count)
-        name = jobs.hook_name(self._invocation.name, self._kind, self._index)
-        self._hook = self._invocation.emitter.start(name, parent=self._parent, attributes=told)
+        name, told = self.starting()
+        self._hook = self._invocation.emitter.start(name, parent=self._invocation.run, attributes=told)
 
     @guarded("ending a hook", fallback=None)
     def finish(self) -> None:
         """The hook is over."""
         hook, self._hook = self._hook, None
         if hook is not None:
-            for name, value in facts.statements(self._invocation.task, self._sql.text()).items():
+            told, message = self.ending()
+            for name, value in told.items():
                 hook.set_attribute(name, value)
-            _finish(hook, self._message)
+            _finish(hook, message)
+
+    def starting(self) -> tuple[str, dict[str, Any]]:
+        """Name of the next hook's job, and what is known of it."""
+        self._index += 1
         self._sql, self._message = Script(), None
+        told = facts.hook(self._invocation.task, self._kind, self._index, self._count)
+        return jobs.hook_name(self._invocation.name, self._kind, self._index), told
+
+    def ending(self) -> tuple[dict[str, Any], str | None]:
+        """What is known of the hook once it is over, and why it failed."""
+        return facts.statements(self._invocation.task, self._sql.text()), self._message
 
     def begin(self, sql: str) -> None:
         """A statement of the hook is about to be executed."""
@@ -171,7 +182,7 @@ def _phase_of(hooks: Any, inside: bool) -> ModelHooks | None:
     from dbt_otel_bridge.nodes import current_node  # it imports this module
 
     node = current_node()
-    if node is None or node.run is None:
+    if node is None or (node.run is None and not node.invocation.by_dbt):
         return None
     shown = [hook if isinstance(hook, dict) else {} for hook in hooks]
     places = [i for i, hook in enumerate(shown) if bool(hook.get("transaction", True)) is inside]
