@@ -89,7 +89,13 @@ class Project:
         self, script: str, *words: str, bridge: BridgeProcess | None = None, env: Mapping[str, str] = {}
     ) -> Outcome:
         """Run a program with dbt's Python in the project's folder."""
-        return finished(self._popen([str(self.python), "-c", script, *words], bridge, env))
+        return finished(self.launch(script, *words, bridge=bridge, env=env))
+
+    def launch(
+        self, script: str, *words: str, bridge: BridgeProcess | None = None, env: Mapping[str, str] = {}
+    ) -> subprocess.Popen[str]:
+        """Start such a program."""
+        return self._popen([str(self.python), "-c", script, *words], bridge, env)
 
     def invoke(self, commands: Sequence[Sequence[str]], bridge: BridgeProcess) -> list[dict[str, Any]]:
         """Each command by `dbtRunner`, all in one process: what each gave, as `{success, exception}`."""
