@@ -1,12 +1,13 @@
 """Ctrl-C and fail-fast while models run: each run that was told has an end; and one that goes on completes."""
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from otel_bridge.testing import BridgeProcess
-from tests.dbt.running import Built, dangling, finished, settled
+from tests.dbt.running import WINDOW, Built, dangling, finished, settled
 
 pytest_plugins = ("tests.dbt.fixtures",)
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("dbt")]
@@ -46,3 +47,36 @@ def test_fail_fast(everything: Built, tmp_path: Path) -> None:
     assert dangling(events) == set()
     assert events.state_of("model.everything.broken") == "FAIL"
     assert events.state_of(INVOCATION) == "FAIL"
+
+
+def test_ctrl_c_twice(everything: Built, tmp_path: Path) -> None:
+    """dbt then leaves the model's thread alone, which dies with the process."""
+    project = everything.project.copied(tmp_path)
+    with BridgeProcess(tmp_path / "bridge") as bridge:
+        words = ("run", "-s", "gate", "order_scores", "--vars", f"{{gate: '{tmp_path / 'gate'}'}}")
+        process = project.start(*words, bridge=bridge)
+        bridge.wait(lambda: bridge.events().types(MODEL), "shows the model running", 60)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert finished(process).code in {1, 2}
+        events = settled(bridge)
+    assert dangling(events) == set()
+    assert (events.types(MODEL), events.types(INVOCATION)) == (["START", "ABORT"], ["START", "ABORT"])
+
+
+def test_many_threads(everything: Built, tmp_path: Path) -> None:
+    """Batches run in threads of their own, too: each run once, each with its end, below its own model."""
+    project = everything.project.copied(tmp_path)
+    with BridgeProcess(tmp_path / "bridge") as bridge:
+        words = ("build", *WINDOW, "--threads", "8", "--full-refresh")
+        project.dbt(*words, bridge=bridge)
+        events = settled(bridge)
+    assert all((types[0], len(types)) == ("START", 2) for types in events.runs().values())
+    batches = [e for e in events.of("model.everything.clicks_by_day.batch") if e["eventType"] != "START"]
+    assert len(batches) == 3
+    assert {e["run"]["facets"]["parent"]["job"]["name"] for e in batches} == {
+        "model.everything.clicks_by_day"
+    }
+    jobs = {e["job"]["name"] for e in events if "run" in e}
+    assert jobs >= {e["job"]["name"] for e in everything.events if "run" in e}
