@@ -18,8 +18,8 @@ pytestmark = pytest.mark.e2e
 together = pytest.mark.xdist_group("dbt-sacred-endings")
 
 DELAY_S = 2.0
-NOISE_S = 1.5
-"""What two runs of the same command differ by on a busy machine."""
+NOISE_S = 15.0
+"""What two runs of the same command may differ by on a machine that others use, too: no measurement, a wait for ever shows."""
 DEV = ("--target", "duckdb_dev", "--state", "state")
 TO_LONG = (
     "{% macro long() %}{% do run_query('select count(*) from range(300000) a, range(300000) b "
