@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[list[str], int]] = {
     "parse": (["parse", "--no-partial-parse"], 0),
     "compile": (["compile", "-s", "orders"], 0),
     "show": (["show", "-s", "orders"], 0),
-    "docs": (["docs", "generate"], 0),
+    "docs": (["docs", "generate", "-s", "orders"], 0),
     "freshness": (["source", "freshness"], 0),
     "operation": (["run-operation", "archive_orders", "--args", "{before: 2026-11-02}"], 0),
     "failing-operation": (["run-operation", "archive_orders", "--args", "{before: never}"], 1),
