@@ -88,6 +88,61 @@ def test_a_live_run_completes(line: Line) -> None:
     )  # fmt: skip
 
 
+def test_a_table_has_the_columns_and_facets_of_the_run_that_wrote_it(line: Line) -> None:
+    """START knows no columns and COMPLETE does: one version a run, that of COMPLETE (rule marquez.start-outputs).
+
+    With outputs in START each of these tables would have two, and a third of the tables the wrong one.
+    """
+    starts = [
+        record("openlineage.run.start", trace_id(), span_id(), at_s=1, **writes(line, n)) for n in range(30)
+    ]
+    line.announce(*starts)
+    line.send(
+        *(
+            span(
+                start.trace_id,
+                start.span_id,
+                start_s=1,
+                end_s=3,
+                job=f"job-{n}",
+                **writes(line, n, day="date"),
+            )
+            for n, start in enumerate(starts)
+        ),
+        events=len(starts),
+    )
+    tables = line.marquez.datasets(line.data_at)
+    assert set(tables) == {"source", *(f"table-{n}" for n in range(30))}
+    del tables["source"]
+    for name, table in tables.items():
+        (version,) = line.marquez.versions(line.data_at, name)
+        assert version["version"] == table["currentVersion"], name
+        assert [field["name"] for field in table["fields"]] == ["day"], name
+        path = f"/api/v1/namespaces/{quote(line.data_at, safe='')}/datasets/{name}"
+        assert "schema" in line.marquez.get(path)["facets"], name
+
+
+def test_a_job_that_runs_again_keeps_its_outputs(line: Line) -> None:
+    """Its START names none of them: the graph lacks them until it ends, its own page does not. FAIL brings them back."""
+    line.send(span(trace_id(), span_id(), job="job-0", start_s=1, end_s=3, **writes(line, 0)))
+    trace, own = trace_id(), span_id()
+    line.announce(record("openlineage.run.start", trace, own, at_s=11, **writes(line, 0)))
+    job = line.marquez.get(f"/api/v1/namespaces/{line.jobs_at}/jobs/job-0")
+    assert (job["latestRun"]["state"], [one["name"] for one in job["outputs"]]) == ("RUNNING", ["table-0"])
+    assert line.edges("job-0") == {("source", "job-0")}
+    line.send(span(trace, own, job="job-0", error="gone", start_s=11, end_s=13, **writes(line, 0)), events=1)
+    assert line.edges("job-0") == {("source", "job-0"), ("job-0", "table-0")}
+
+
+def test_a_streaming_job_shows_its_outputs_from_its_start(line: Line) -> None:
+    """It may never end, and Marquez takes the datasets of such a job from each event."""
+    known = writes(line, 0, day="date") | {"openlineage__job__processing_type": "STREAMING"}
+    line.announce(record("openlineage.run.start", trace_id(), span_id(), at_s=1, **known))
+    assert line.edges("job-0") == {("source", "job-0"), ("job-0", "table-0")}
+    (field,) = line.marquez.datasets(line.data_at)["table-0"]["fields"]
+    assert field["name"] == "day"
+
+
 def test_a_second_run_of_the_same_jobs(line: Line) -> None:
     """The same jobs and the same version of them, a run more each, a version more of what they write."""
     first = three_levels(line)
@@ -156,6 +211,15 @@ def three_levels(line: Line, at_s: float = 0) -> dict[str, str]:
     )
     owns = {"nightly": top, "nightly.load": load, "nightly.load.copy": copy}
     return {job: run_id_of(trace.hex(), own.hex()) for job, own in owns.items()}
+
+
+def writes(line: Line, number: int, **columns: str) -> dict[str, Any]:
+    """Attributes of a job that reads `source` and writes a table of its own."""
+    return {
+        "openlineage__job__name": f"job-{number}",
+        "openlineage__inputs": [line.table("source")],
+        "openlineage__outputs": [line.table(f"table-{number}", **columns)],
+    }
 
 
 def source_field(line: Line, column: str) -> dict[str, Any]:

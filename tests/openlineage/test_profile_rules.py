@@ -22,8 +22,9 @@ from profile_events import (
 )
 
 from otel_bridge.model import Event
+from otel_bridge.openlineage.facets import run_otel_trace
 from otel_bridge.openlineage.profiles import PROFILES, prepare
-from otel_bridge.settings import Consumer, ProfileName
+from otel_bridge.settings import Consumer, ProfileName, Size
 
 RULES = {rule.id: (profile.name, rule) for profile in PROFILES.values() for rule in profile.rules}
 
@@ -201,6 +202,25 @@ def marquez_names(profile: ProfileName) -> None:
     assert "the name of the dataset is blank" in refused({"producer": PRODUCER, "dataset": dataset(" ")})
 
 
+def marquez_start_outputs(profile: ProfileName) -> None:
+    schema_url = f"https://b.example{run_otel_trace.SCHEMA_URL}"
+    ours = {"otel_trace": facet(traceId="1" * 32) | {"_schemaURL": schema_url}}
+    big = dataset("daily", schema=schema(("a", "int")))
+    assert got(profile, body("START", run=ours, outputs=[big]))["outputs"] == []
+    assert got(profile, body("START", run=ours, outputs=[big]))["inputs"] == [dataset()]
+    for kind in ("COMPLETE", "FAIL", "ABORT"):
+        assert got(profile, body(kind, run=ours, outputs=[big]))["outputs"] == [big]
+    for theirs in ({}, {"otel_trace": facet(traceId="1" * 32)}):
+        assert sent(profile, body("START", run=theirs)).body == event(body("START", run=theirs)).body
+    batch, streaming = (
+        facet(processingType=kind, integration="X", jobType="JOB") for kind in ("BATCH", "Streaming")
+    )
+    assert got(profile, body("START", run=ours, job={"jobType": batch}))["outputs"] == []
+    assert got(profile, body("START", run=ours, job={"jobType": streaming}))["outputs"] == [dataset("daily")]
+    without = sent(profile, body("START", run=ours, outputs=[big]), max_event=Size(100))
+    assert "dataset.schema" not in without.shed
+
+
 def located(length: int) -> Json:
     return body(job={"sourceCodeLocation": facet(type="git", url="https://h/".ljust(length, "x"))})
 
@@ -344,6 +364,7 @@ CHECKS: dict[str, Callable[[ProfileName], None]] = {
     ),
     "marquez.transformations": marquez_transformations,
     "marquez.names": marquez_names,
+    "marquez.start-outputs": marquez_start_outputs,
     "marquez.nul": marquez_nul,
     "marquez.facet-name": sheds(
         body(run={"x" * 256: facet()}), body(run={"x" * 255: facet()}), f"run.{'x' * 256}"

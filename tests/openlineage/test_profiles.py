@@ -122,7 +122,9 @@ def test_static_events_have_the_tag_in_their_own_facets(slot: str) -> None:
 
 @pytest.mark.parametrize("error", ["", "no such column"])
 def test_start_and_terminal_events_of_ours_carry_all_that_is_known(error: str) -> None:
-    """marquez blanks the graph of a job with an event without datasets; openmetadata takes COMPLETE only."""
+    """openmetadata takes COMPLETE only; marquez gets outputs with terminal events only (marquez.start-outputs), and
+    would blank the graph of a job whose terminal event had none.
+    """
     trace, own = trace_id(), span_id()
     given = {side: [{"namespace": "db", "name": side}] for side in ("inputs", "outputs")}
     known = {f"openlineage__{side}": value for side, value in given.items()} | {
@@ -138,6 +140,8 @@ def test_start_and_terminal_events_of_ours_carry_all_that_is_known(error: str) -
         ([{**value[0], "facets": {}}], [{**value[0], "facets": {}}]) for value in given.values()
     ]
     assert first["job"] == last["job"]
+    assert got("marquez", first) == first | {"outputs": []}
+    assert got("marquez", last) == last
 
 
 @pytest.mark.parametrize("missing", [None, {}])

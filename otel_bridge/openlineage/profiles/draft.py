@@ -93,6 +93,11 @@ class Draft:
         """Whether there is a dataset among `inputs` or `outputs`."""
         return bool(_opened_list(self.members, key))
 
+    def clear(self, key: str) -> None:
+        """Take all datasets of `inputs` or `outputs` away."""
+        self.put(self.members, key, [])
+        self._datasets = None
+
     def facets_in(self, slot: str) -> list[Members]:
         """The maps of facets of the job, or those of all datasets."""
         return (

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from otel_bridge.openlineage.core import facet_url
+from otel_bridge.openlineage.facets import run_otel_trace
 from otel_bridge.openlineage.profiles.draft import (
     Draft,
     Members,
@@ -249,6 +250,27 @@ class NamespaceCharacters(Rule, frozen=True, kw_only=True):
             f"Characters of namespaces other than `{self.allowed}` become `_`, in jobs, parents, datasets and "
             "facets alike."
         )
+
+
+class OutputsAtTheEnd(Rule, frozen=True, kw_only=True):
+    """What a run writes is told by its terminal event alone, if that is sure to tell it."""
+
+    def what(self) -> str:
+        """As the documents say it."""
+        return (
+            "START of a run that the bridge made from a span (run facet `otel_trace` of the bridge's schema) goes without "
+            "outputs, unless `jobType.processingType` is `STREAMING`. COMPLETE, FAIL and ABORT of such runs repeat "
+            "all outputs."
+        )
+
+    def apply(self, draft: Draft, known_path: str | None) -> None:
+        """Leave them out of START."""
+        if text_of(draft.members, "eventType") != "START" or not draft.has("outputs"):
+            return
+        ours = text_of(opened(draft.run_facets, run_otel_trace.KEY), "_schemaURL")
+        processing = text_of(opened(draft.job_facets, "jobType"), "processingType")
+        if ours.endswith(run_otel_trace.SCHEMA_URL) and processing.upper() != "STREAMING":
+            draft.clear("outputs")
 
 
 def joined(path: str, name: str, said: str = "") -> str:
