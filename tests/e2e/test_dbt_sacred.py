@@ -33,7 +33,8 @@ COMMANDS: dict[str, tuple[list[str], int]] = {
     "failing-model-json": (["--log-format-file", "json", "run", "-s", "broken"], 1),
     "failing-test": (["test", "-s", "amount_is_round"], 1),
     "warn": (["test", "-s", "amount_is_large"], 0),
-    "fail-fast": (["--fail-fast", "build", "-s", "broken+", "orders+"], 1),
+    # nothing beside it: what else runs when dbt notices the failure is a matter of milliseconds
+    "fail-fast": (["--fail-fast", "build", "-s", "broken+"], 1),
     "bad-target": (["run", "--target", "none"], 2),
     "list": (["ls"], 0),
     "parse": (["parse", "--no-partial-parse"], 0),
