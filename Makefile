@@ -31,7 +31,7 @@ check: .venv/dev .venv-dbt/run
 
 e2e: .venv/dev .venv-dbt/run
 	$(BIN)/python -m tests.parts build
-	$(BIN)/python -m pytest -m e2e tests/e2e -n 2 --dist loadgroup --durations 10
+	$(BIN)/python -m pytest -m e2e tests/e2e instrumentation -n 2 --dist loadgroup --durations 10
 
 package:
 	rm -rf build/wheels build/installed build/installed-dbt
