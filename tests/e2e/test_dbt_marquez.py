@@ -1,19 +1,24 @@
 """A real Marquez shows what `dbt build` of everything did: jobs, runs, datasets with fields, the graph, its columns."""
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from otel_bridge.testing import BridgeProcess, Events
 from tests.dbt.lineage import columns, ends, schema
-from tests.dbt.running import NAMESPACE, WINDOW, Project, require_dbt, settled
+from tests.dbt.running import WINDOW, Project, require_dbt, settled
 from tests.parts.marquez import Marquez
 
 pytest_plugins = ("tests.parts.fixtures",)
 pytestmark = pytest.mark.e2e
 
 ROOT_JOB = "dbt-build-everything"
+DOMAIN = f"d{uuid.uuid4().hex[:8]}"
+NAMESPACE = f"floe.test.{DOMAIN}"
+"""Of this module alone: the same Marquez also gets the golden events of other tests."""
 STATES = {"COMPLETE": "COMPLETED", "FAIL": "FAILED", "ABORT": "ABORTED"}
 
 
@@ -34,7 +39,8 @@ def shown(marquez: Marquez, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     archive = {"name": "archive", "type": "file", "path": str(folder / "bridge/events.ndjson")}
     to_marquez = {"name": "marquez", "type": "http", "url": marquez.endpoint, "profile": "marquez"}
     with BridgeProcess(folder / "bridge", [archive, to_marquez]) as bridge:
-        assert project.dbt("build", *WINDOW, bridge=bridge).code == 1
+        named = {"OTEL_RESOURCE_ATTRIBUTES": f"service.namespace={DOMAIN},deployment.environment.name=test"}
+        assert project.dbt("build", *WINDOW, bridge=bridge, env=named).code == 1
         events = settled(bridge, 60)
         assert [destination["dead"] for destination in bridge.health()["destinations"]] == [0, 0]
     yield Shown(events, marquez, f"duckdb://{(project.folder / 'everything.duckdb').resolve()}")
@@ -116,3 +122,27 @@ def test_columns_lead_to_where_they_come_from(shown: Shown, model: str) -> None:
     assert into.keys() >= direct.keys()
     for column, sources in direct.items():
         assert sources <= into[column], column
+
+
+def test_one_name_for_all_commands_makes_one_job_of_a_model(marquez: Marquez, tmp_path: Path) -> None:
+    """Marquez puts the parent's name before a job's: by default `dbt run` and `dbt build` make two (docs/dbt.md)."""
+    require_dbt()
+    project = Project.copy("shop", tmp_path)
+    to_marquez = {"name": "marquez", "type": "http", "url": marquez.endpoint, "profile": "marquez"}
+    models: dict[str, set[str]] = {}
+    with BridgeProcess(tmp_path / "bridge", [to_marquez]) as bridge:
+        for name in ("", "dbt-shop"):
+            domain = f"d{uuid.uuid4().hex[:8]}"
+            named = {
+                "OTEL_RESOURCE_ATTRIBUTES": f"service.namespace={domain},deployment.environment.name=test",
+                "OPENLINEAGE_DBT_JOB_NAME": name,
+            }
+            for command in ("build", "run"):
+                project.dbt(command, bridge=bridge, env=named)
+            settled(bridge, 60)
+            jobs = marquez.jobs(f"floe.test.{domain}")
+            models[name] = {job for job in jobs if job.endswith("model.shop.orders")}
+    assert models == {
+        "": {f"dbt-{command}-shop.model.shop.orders" for command in ("build", "run")},
+        "dbt-shop": {"dbt-shop.model.shop.orders"},
+    }
