@@ -236,10 +236,9 @@ def test_sigterm_ends_in_bounded_time_with_code_0_and_loses_nothing(tmp_path: Pa
 
 
 def test_second_process_on_the_same_directory_is_refused(bridge: BridgeProcess) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "otel_bridge", "serve", "--data-dir", str(bridge.data_dir), "--set", "receive.grpc.endpoint=127.0.0.1:0"],
-        capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
+    anywhere = [f"--set={door}.endpoint=127.0.0.1:0" for door in ("receive.grpc", "receive.http", "api")]
+    command = [sys.executable, "-m", "otel_bridge", "serve", "--data-dir", str(bridge.data_dir), *anywhere]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 2
     assert str(bridge.pid) in done.stderr
     assert "Traceback" not in done.stderr

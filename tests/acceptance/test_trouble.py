@@ -116,7 +116,8 @@ def test_a_newer_schema_is_refused_with_a_clear_message(tmp_path: Path, database
         connection.execute("CREATE TABLE release (version TEXT, at_ns INTEGER)")
         connection.execute("INSERT INTO release VALUES ('9.1.0', 1)")
         connection.execute("PRAGMA user_version = 99")
-    command = [sys.executable, "-m", "otel_bridge", "serve", "--data-dir", str(tmp_path / "data")]
+    anywhere = [f"--set={door}.endpoint=127.0.0.1:0" for door in ("receive.grpc", "receive.http", "api")]
+    command = [sys.executable, "-m", "otel_bridge", "serve", "--data-dir", str(tmp_path / "data"), *anywhere]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 2
     assert f"{database}.db was written by otel-bridge 9.1.0" in done.stderr

@@ -8,7 +8,7 @@ from opentelemetry.context import Context
 
 from otel_lineage import attributes as at
 from otel_lineage.datasets import DatasetLike, dataset_of
-from otel_lineage.identity import RunRef, job_namespace
+from otel_lineage.identity import RunRef
 from otel_lineage.runs import LineageRun, spec_of, start_run
 from otel_lineage.trouble import guarded
 from otel_lineage.values import to_json
@@ -107,8 +107,6 @@ class LineageEmitter:
         if run_time.settings.disabled:
             return
         if name == at.EVENT_JOB and at.JOB_NAMESPACE not in attributes:
-            resource = run_time.provider().resource
-            attributes[at.JOB_NAMESPACE] = run_time.settings.job_namespace or job_namespace(
-                resource.attributes
-            )
+            encoder = run_time.encoder(run_time.provider().resource)
+            attributes[at.JOB_NAMESPACE] = run_time.settings.job_namespace or encoder.job_namespace
         run_time.export_event(name, attributes, time.time_ns())

@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanContext
 
 from otel_lineage import attributes as at
 from otel_lineage.contexts import EXACT
-from otel_lineage.identity import RunRef, canonical_run_id, job_namespace, parent_attributes, run_id_of_span
+from otel_lineage.identity import RunRef, canonical_run_id, parent_attributes, run_id_of_span
 from otel_lineage.loops import in_event_loop
 from otel_lineage.runtime import Runtime, current
 from otel_lineage.trouble import guarded, warn_once
@@ -74,7 +74,7 @@ class LineageSpanProcessor(SpanProcessor):
 
 
 def _begin(runtime: Runtime, span: Span, given: Mapping[str, Any], parent: RunRef | None) -> None:
-    identity = _identity(span, given, parent)
+    identity = _identity(runtime, span, given, parent)
     span.set_attributes(identity)
     known = {**given, **identity}
     ref = RunRef(str(known[at.RUN_ID]), str(known[at.JOB_NAMESPACE]), str(known[at.JOB_NAME]), _root(known))
@@ -83,7 +83,9 @@ def _begin(runtime: Runtime, span: Span, given: Mapping[str, Any], parent: RunRe
     runtime.export_start(span, known)
 
 
-def _identity(span: ReadableSpan, given: Mapping[str, Any], parent: RunRef | None) -> dict[str, str]:
+def _identity(
+    runtime: Runtime, span: ReadableSpan, given: Mapping[str, Any], parent: RunRef | None
+) -> dict[str, str]:
     """What the run's attributes do not say yet: its id, its job's namespace, its parent and root."""
     identity: dict[str, str] = {}
     run_id = canonical_run_id(given.get(at.RUN_ID))
@@ -93,17 +95,15 @@ def _identity(span: ReadableSpan, given: Mapping[str, Any], parent: RunRef | Non
         )
     identity[at.RUN_ID] = run_id or run_id_of_span(cast(SpanContext, span.get_span_context()))
     if not given.get(at.JOB_NAMESPACE):
-        identity[at.JOB_NAMESPACE] = namespace_of(span)
+        identity[at.JOB_NAMESPACE] = _namespace_of(runtime, span)
     if parent is not None and at.PARENT_RUN_ID not in given:
         identity.update(parent_attributes(parent))
     return identity
 
 
-def namespace_of(span: ReadableSpan) -> str:
+def _namespace_of(runtime: Runtime, span: ReadableSpan) -> str:
     """The job namespace of runs on this span's resource, unless configuration gives one."""
-    runtime = current()
-    configured = runtime.settings.job_namespace if runtime is not None else None
-    return to_text(configured or job_namespace(span.resource.attributes))
+    return to_text(runtime.settings.job_namespace or runtime.encoder(span.resource).job_namespace)
 
 
 def _root(known: dict[str, Any]) -> RunRef | None:
@@ -122,7 +122,7 @@ def _become_run(runtime: Runtime, span: ReadableSpan) -> dict[str, str]:
     around = runtime.runs.of_run_id(str(given.get(at.RUN_ID)))
     if around is not None or canonical_run_id(given.get(at.RUN_ID)) is None:
         given.pop(at.RUN_ID, None)
-    identity = _identity(span, given, around.ref if around is not None else None)
+    identity = _identity(runtime, span, given, around.ref if around is not None else None)
     _amend(span, identity)
     return identity
 

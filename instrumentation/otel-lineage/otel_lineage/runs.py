@@ -207,7 +207,9 @@ class LineageRun:
     def _mark_cut(self) -> None:
         """Where span limits cut or dropped what was said, the span must not stand for the run: its copy does."""
         kept = getattr(self._span, "attributes", None)
-        if kept is not None and any(is_cut(kept.get(name), value) for name, value in self.exact.items()):
+        if kept is None or self.exact.items() <= dict(kept).items():
+            return
+        if any(is_cut(kept.get(name), value) for name, value in self.exact.items()):
             self._span.set_attribute(at.EXPORT, at.EXPORT_PARTIAL)
 
     @guarded("recording an exception", fallback=None)

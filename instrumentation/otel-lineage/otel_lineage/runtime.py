@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, TracerProvider
 from otel_lineage import __version__ as VERSION  # noqa: N812
 from otel_lineage import attributes as at
 from otel_lineage.carriers import Incoming
-from otel_lineage.encoding import SCOPE, EventEncoder, encode_span
+from otel_lineage.encoding import SCOPE, Encoder
 from otel_lineage.exporter import Exporter
 from otel_lineage.loops import in_event_loop
 from otel_lineage.registry import OpenRun, OpenRuns
@@ -80,7 +80,7 @@ class Runtime:
         self._given = provider
         self._private: TracerProvider | None = None
         self._tracers: weakref.WeakKeyDictionary[TracerProvider, trace.Tracer] = weakref.WeakKeyDictionary()
-        self._encoders: dict[int, tuple[Resource, EventEncoder]] = {}
+        self._encoders: dict[int, Encoder] = {}
 
     def provider(self) -> TracerProvider:
         """The tracer provider that runs are made on, with our processor and sampler on it."""
@@ -105,8 +105,7 @@ class Runtime:
             values[at.HEARTBEAT_INTERVAL] = self.settings.heartbeat_s
         if span.parent is not None:
             values[at.PARENT_SPAN_ID] = f"{span.parent.span_id:016x}"
-        encoder = self._encoder(span.resource)
-        event = encoder.encode(
+        event = self.encoder(span.resource).event(
             at.EVENT_RUN_START, values, span=span.get_span_context(), at_ns=span.start_time
         )
         self.exporter.put("logs", event)
@@ -114,13 +113,19 @@ class Runtime:
 
     def export_span(self, span: ReadableSpan, exact: Mapping[str, Any], *, alone: bool) -> None:
         """Send an ended run span; `alone`: nobody else does."""
-        self.exporter.put("traces", encode_span(span, exact, alone=alone))
+        self.exporter.put("traces", self.encoder(span.resource).span(span, exact, alone=alone))
 
     def export_event(self, name: str, attributes: Mapping[str, Any], at_ns: int | None = None) -> None:
         """Send a log event that belongs to no run."""
-        self.exporter.put(
-            "logs", self._encoder(self.provider().resource).encode(name, attributes, at_ns=at_ns)
-        )
+        encoder = self.encoder(self.provider().resource)
+        self.exporter.put("logs", encoder.event(name, attributes, at_ns=at_ns))
+
+    def encoder(self, resource: Resource) -> Encoder:
+        """That of a resource, made once."""
+        known = self._encoders.get(id(resource))
+        if known is None or known.resource is not resource:
+            known = self._encoders[id(resource)] = Encoder(resource, VERSION)
+        return known
 
     def outermost_ended(self) -> None:
         """Wait until the Collector has what was said so far, now and then.
@@ -157,12 +162,6 @@ class Runtime:
             self._private = TracerProvider(shutdown_on_exit=False)
         return self._private
 
-    def _encoder(self, resource: Resource) -> EventEncoder:
-        known = self._encoders.get(id(resource))
-        if known is None or known[0] is not resource:
-            known = self._encoders[id(resource)] = (resource, EventEncoder(resource, VERSION))
-        return known[1]
-
     def _heartbeats(self) -> bytes | None:
         beats = [self._heartbeat(run, span) for run in self.runs.ours() if (span := run.span()) is not None]
         return b"".join(beats) or None
@@ -174,9 +173,7 @@ class Runtime:
             at.JOB_NAME: run.ref.name,
             at.HEARTBEAT_INTERVAL: self.settings.heartbeat_s,
         }
-        return self._encoder(span.resource).encode(
-            at.EVENT_RUN_HEARTBEAT, values, span=span.get_span_context()
-        )
+        return self.encoder(span.resource).event(at.EVENT_RUN_HEARTBEAT, values, span=span.get_span_context())
 
 
 @contextmanager

@@ -9,9 +9,15 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.trace import Link, SpanKind, StatusCode, set_span_in_context
 
 import otel_lineage
 from otel_lineage import attributes, datasets, identity, spool, values
+from otel_lineage.encoding import Encoder
 from otel_lineage.settings import Settings
 
 README = Path(__file__).parent.parent / "README.md"
@@ -123,6 +129,28 @@ def test_values_become_text_that_utf8_can_carry():
         values.to_json({"a": float("inf"), "b": {3, 1}, "c": (1, None)})
         == '{"a":null,"b":[1,3],"c":[1,null]}'
     )
+
+
+def test_a_span_is_encoded_as_the_official_encoder_does_it():
+    provider = TracerProvider(
+        resource=Resource({"service.name": "s", "list": ["a", "b"], "n": 1}, "https://example.org/schema"),
+        span_limits=SpanLimits(max_attributes=5, max_events=1, max_links=1),
+        shutdown_on_exit=False,
+    )
+    tracer = provider.get_tracer("scope", "1", "https://example.org/scope", {"of": "scope"})
+    outer = tracer.start_span("outer", kind=SpanKind.SERVER)
+    links = [Link(outer.get_span_context(), {"n": n}) for n in range(2)]
+    span = tracer.start_span("inner", set_span_in_context(outer), SpanKind.CLIENT, {"a": 1, "b": True}, links)
+    span.set_attributes({"c": 0.5, "d": "ü", "e": ["x", "y"], "f": (1, 2)})
+    span.add_event("first", {"a": 1})
+    span.add_event("second", {"a": "b"})
+    span.set_status(StatusCode.ERROR, "why")
+    span.end()
+    official = encode_spans([span])
+    official.resource_spans[0].scope_spans[0].spans[0].flags |= span.get_span_context().trace_flags
+    assert (span.dropped_attributes, span.dropped_events, span.dropped_links) == (1, 1, 1)
+    ours = Encoder(provider.resource, "1").span(span, {}, alone=True)
+    assert ExportTraceServiceRequest.FromString(ours) == official
 
 
 def test_spool_file_keeps_what_was_not_acknowledged(tmp_path):
