@@ -13,9 +13,9 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 TABLE: dict[str, Any] = yaml.safe_load((ROOT / "convention/attributes.yaml").read_text())
-DBT: dict[str, Any] = yaml.safe_load((ROOT / "convention/dbt.yaml").read_text())
+PRODUCERS: dict[str, str] = {"dbt": "dbt_otel_bridge", "dagster": "otel_bridge_dagster"}
+"""Tables of producers that have an instrumentation of ours, and its import name."""
 HEADER = "Generated from convention/attributes.yaml by `python -m convention`; edit the table."
-DBT_HEADER = HEADER.replace("attributes.yaml", "dbt.yaml")
 
 
 def constants() -> str:
@@ -66,33 +66,34 @@ def reference() -> str:
     return "\n".join(out) + "\n"
 
 
-def dbt_constants() -> str:
-    """The Python module of dbt's constants, the same for the bridge and for otel-bridge-dbt."""
+def producer_constants(table: dict[str, Any]) -> str:
+    """The Python module of a producer's constants, the same for the bridge and for its instrumentation."""
     lines = [
-        f'"""Attributes of dbt runs, version {DBT["version"]}: names as constants.',
+        f'"""Attributes of {table["producer"]} runs, version {table["version"]}: names as constants.',
         "",
-        DBT_HEADER,
+        header(table),
         '"""',
         "",
         "from typing import Final",
         "",
-        f"TABLE_VERSION: Final = {DBT['version']}",
+        f"TABLE_VERSION: Final = {table['version']}",
     ]
-    for row in DBT["attributes"]:
+    for row in table["attributes"]:
         lines.append(f'{row["constant"]}: Final = "{row["name"]}"')
         lines += [f'{row["constant"]}_{value.upper()}: Final = "{value}"' for value in row.get("values", ())]
-    keys = "".join(f'    "{row["name"]}",\n' for row in DBT["relation"])
-    lines += ["", "RELATION_KEYS: Final = (", keys.rstrip("\n"), ")", ""]
-    return "\n".join(lines)
+    for keys in table["maps"]:
+        names = "".join(f'    "{row["name"]}",\n' for row in keys["rows"])
+        lines += ["", f"{keys['constant']}: Final = (", names.rstrip("\n"), ")"]
+    return "\n".join([*lines, ""])
 
 
-def dbt_reference() -> str:
-    """docs/dbt-attributes.md."""
-    out = ["# Attributes of dbt runs", "", f"<!-- {DBT_HEADER} -->", ""]
+def producer_reference(table: dict[str, Any]) -> str:
+    """docs/<producer>-attributes.md."""
+    out = [f"# Attributes of {table['producer']} runs", "", f"<!-- {header(table)} -->", ""]
     out += [
         (
-            f"Version {DBT['version']}. What `otel-bridge-dbt` says of a run beside [the convention](attributes.md). "
-            "Maps and lists are JSON strings."
+            f"Version {table['version']}. What `otel-bridge-{table['file']}` says of a run beside "
+            "[the convention](attributes.md). Maps and lists are JSON strings."
         ),
         "",
         "| attribute | type | where | meaning |",
@@ -100,11 +101,20 @@ def dbt_reference() -> str:
     ]
     out += [
         f"| `{r['name']}` | {r['type']} | {r['where']} | {r['doc'].replace(' | ', ', ')} |"
-        for r in DBT["attributes"]
+        for r in table["attributes"]
     ]
-    out += ["", "## Keys of a relation map", "", "| key | type | meaning |", "|---|---|---|"]
-    out += [f"| `{r['name']}` | {r['type']} | {r['doc']} |" for r in DBT["relation"]]
+    for keys in table["maps"]:
+        out += ["", f"## {keys['title']}", "", "| key | type | meaning |", "|---|---|---|"]
+        out += [
+            f"| `{r['name']}` | {r['type'].replace(' | ', ', ')} | {r['doc'].replace(' | ', ', ')} |"
+            for r in keys["rows"]
+        ]
     return "\n".join(out) + "\n"
+
+
+def header(table: dict[str, Any]) -> str:
+    """What a generated file says of its origin."""
+    return HEADER.replace("attributes.yaml", f"{table['file']}.yaml")
 
 
 RUN_OR_SPAN = ("openlineage.job.name", "openlineage.run.id")
@@ -151,10 +161,13 @@ def outputs() -> dict[Path, str]:
         ROOT / "otel_bridge/convention.py": constants(),
         ROOT / "instrumentation/otel-lineage/otel_lineage/attributes.py": constants(),
         ROOT / "docs/attributes.md": reference(),
-        ROOT / "otel_bridge/extract/dialects/dbt/attributes.py": dbt_constants(),
-        ROOT / "instrumentation/otel-bridge-dbt/dbt_otel_bridge/attributes.py": dbt_constants(),
-        ROOT / "docs/dbt-attributes.md": dbt_reference(),
     }
+    for name, module in PRODUCERS.items():
+        table = {**yaml.safe_load((ROOT / f"convention/{name}.yaml").read_text()), "file": name}
+        package = ROOT / f"instrumentation/otel-bridge-{name}/{module}"
+        files[ROOT / f"otel_bridge/extract/dialects/{name}/attributes.py"] = producer_constants(table)
+        files[package / "attributes.py"] = producer_constants(table)
+        files[ROOT / f"docs/{name}-attributes.md"] = producer_reference(table)
     gateway = ROOT / "collector-config/gateway.yaml"
     if gateway.exists():
         files[gateway] = with_filters(gateway.read_text())

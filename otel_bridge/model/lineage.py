@@ -162,6 +162,25 @@ class SpanSeen(msgspec.Struct, frozen=True, tag="span"):
     enclosing_run_id: str | None = None
 
 
+class IoObserved(msgspec.Struct, frozen=True, tag="io"):
+    """What a span that is no run says its run read and wrote. `at_ns` is its end.
+
+    `statements` are SQL texts that it executed, each `{sql, dialect, context}` with the connection as in
+    `job_values["sql_context"]`; their tables and columns are found later. `alone` is the run that the span is by
+    itself, where there is none above; without it, a span that belongs to no run is left out and counted.
+    """
+
+    evidence: Evidence
+    span: SpanRef
+    at_ns: int
+    enclosing_run_id: str | None = None
+    inputs: tuple[Dataset, ...] = ()
+    outputs: tuple[Dataset, ...] = ()
+    statements: tuple[dict[str, Value], ...] = ()
+    alone: RunObserved | None = None
+    omissions: tuple[Omission, ...] = ()
+
+
 class DatasetObserved(msgspec.Struct, frozen=True, tag="dataset"):
     """Static metadata of a dataset, outside any run."""
 
@@ -201,4 +220,5 @@ Observation = (
     | Unusable
     | Known
     | Noted
+    | IoObserved
 )

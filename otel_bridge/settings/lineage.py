@@ -1,0 +1,110 @@
+"""How lineage is read off telemetry: names, runs, dialects, columns, facets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from otel_bridge.settings.units import STRICT, Duration, Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """Where job namespaces come from. Dataset namespaces are never touched."""
+
+    __pydantic_config__ = STRICT
+
+    template: str = "floe.{environment}.{domain}"
+    """Job namespace of spans without `openlineage.job.namespace`; every `{name}` needs an entry in `sources`."""
+    sources: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: {
+            "environment": ("deployment.environment.name", "deployment.environment"),
+            "domain": ("floe.domain", "service.namespace", "service.name"),
+        }
+    )
+    """For each name of the template the resource attributes to look at, in order."""
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """For each name of the template its value when no source has one; `environment` is `dev` and `domain` is `default` if not given."""
+    pattern: str | None = None
+    """Regular expression that a whole job namespace must match. One that does not is used all the same, counted and reported."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "defaults", {"environment": "dev", "domain": "default", **self.defaults})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """How runs are assembled."""
+
+    __pydantic_config__ = STRICT
+
+    parent_wait: Duration = Duration(10)
+    """How long a run whose parent did not arrive yet waits for it (docs/adr/0003-late-parents.md)."""
+    lost_after: int = 3
+    """Silent heartbeat intervals after which a run is lost."""
+    lost_state: Literal["ABORT", "FAIL", "NONE"] = "ABORT"
+    """Terminal event of a lost run; NONE leaves it open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnLineage:
+    """Column lineage from the SQL of runs (docs/column-lineage.md)."""
+
+    __pydantic_config__ = STRICT
+
+    enabled: bool = True
+    """Whether statements are analysed."""
+    time_limit: Duration = Duration(5)
+    """For one statement; one that takes longer has no column lineage, and the reason is told."""
+    max_statement: Size = Size(1024**2)
+    """Longer statements are not analysed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dbt:
+    """Runs of dbt, whoever tells them (docs/dbt.md)."""
+
+    __pydantic_config__ = STRICT
+
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    """Dataset namespace by `project.target`, `project` or adapter type, where no rule fits or the warehouse is not known (docs/dbt.md)."""
+    watch: tuple[str, ...] = ()
+    """Folders with artifacts of dbt (`target/`), read whenever they change."""
+    artifacts_wait: Duration = Duration(30)
+    """How long dbt's own spans wait, after the end of the invocation, for its artifacts. 0: not at all."""
+    invocation_wait: Duration = Duration(6 * 3600)
+    """How long dbt's own spans wait for the end of the invocation, which tells their parent and the command."""
+    keep_artifacts: Duration = Duration(7 * 86400)
+    """How long artifacts are kept for spans that are still to come."""
+
+
+Slot = Literal["run", "job", "dataset", "input", "output"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomFacet:
+    """A facet of the user's own. Either `python_class`, or `fields` with an optional `schema`."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    """Key of the facet in the event, for instance `acme_cost`."""
+    slot: Slot
+    """Where it goes."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Facet field -> span attribute (or, for dataset slots, key of the dataset's map) that it is taken from."""
+    schema: str | Mapping[str, Any] | None = None
+    """JSON Schema of the facet, inline or as a file; each event's facet is validated against it, and it is served by the API."""
+    python_class: str | None = None
+    """`package.module:Class`, derived from a facet base of openlineage-python; its constructor takes `fields`."""
+    required: tuple[str, ...] = ()
+    """Fields without which the facet is left out silently."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Links from a run to its trace."""
+
+    __pydantic_config__ = STRICT
+
+    url: str | None = None
+    """Link to a span in the tracing UI, with `{trace_id}` and `{span_id}`; for Jaeger `http://127.0.0.1:16686/trace/{trace_id}?uiFind={span_id}`."""
