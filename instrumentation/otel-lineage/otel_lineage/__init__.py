@@ -6,7 +6,7 @@ from otel_lineage.blocks import RunBlock, lineage_run
 from otel_lineage.contexts import attach, current_run, wrap
 from otel_lineage.datasets import Dataset, DatasetLike
 from otel_lineage.emitter import LineageEmitter
-from otel_lineage.identity import RunRef, job_namespace, run_id_of
+from otel_lineage.identity import RunRef, SpanIds, job_namespace, run_id_of
 from otel_lineage.runs import LineageRun, child_env
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = [
     "LineageRun",
     "RunBlock",
     "RunRef",
+    "SpanIds",
     "attach",
     "child_env",
     "configure",

@@ -1,14 +1,15 @@
 """Explicit start and end, and metadata outside runs, for code that has no block to put around its work."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry.context import Context
+from opentelemetry.trace import Link
 
 from otel_lineage import attributes as at
 from otel_lineage.datasets import DatasetLike, dataset_of
-from otel_lineage.identity import RunRef
+from otel_lineage.identity import RunRef, SpanIds
 from otel_lineage.runs import LineageRun, spec_of, start_run
 from otel_lineage.trouble import guarded
 from otel_lineage.values import to_json
@@ -30,6 +31,8 @@ class LineageEmitter:
         parent: LineageRun | RunRef | None = None,
         context: Context | None = None,
         start_ns: int | None = None,
+        ids: SpanIds | None = None,
+        links: Sequence[Link] = (),
         **known: Any,
     ) -> LineageRun:
         """Start a run; keep the handle, and end it with `complete`, `fail`, `abort` or `skip`.
@@ -41,11 +44,14 @@ class LineageEmitter:
             parent: a run of this process, or a reference to any run; default: the one around.
             context: the context to start in; default: the parent's, or the current one.
             start_ns: when it began, Unix nanoseconds; default: now.
+            ids: ids of its span, where they are derived from something that other processes know, too.
+            links: links of its span.
             **known: the other arguments of `lineage_run`.
         """
         if isinstance(parent, LineageRun) and context is None:
             context = parent.context()
-        return start_run(spec_of(job, inputs, outputs, self._known(known, parent=parent)), context, start_ns)
+        spec = spec_of(job, inputs, outputs, self._known(known, parent=parent))
+        return start_run(spec, context, start_ns, ids=ids, links=links)
 
     def complete(self, run: LineageRun, *, end_ns: int | None = None) -> None:
         """The run has done its work."""

@@ -29,6 +29,14 @@ class RunRef:
         return self.root or self
 
 
+@dataclass(frozen=True)
+class SpanIds:
+    """The ids that a run's span is to have. `trace_id` counts only where no span is above; 0: as the SDK makes it."""
+
+    trace_id: int
+    span_id: int
+
+
 def parent_attributes(parent: RunRef) -> dict[str, str]:
     """The attributes that name parent and root."""
     root = parent.topmost

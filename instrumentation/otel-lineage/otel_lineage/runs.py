@@ -3,7 +3,7 @@
 import os
 import threading
 import weakref
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from otel_lineage import attributes as at
 from otel_lineage.carriers import carry
 from otel_lineage.contexts import EXACT, REF, RUN
 from otel_lineage.datasets import Dataset, DatasetLike, dataset_of, datasets_json
-from otel_lineage.identity import RunRef, parent_attributes
+from otel_lineage.identity import RunRef, SpanIds, parent_attributes
 from otel_lineage.loops import is_cancellation
 from otel_lineage.trouble import guarded, warn_once
 from otel_lineage.values import is_cut, to_attribute, to_json, to_text
@@ -308,11 +308,16 @@ def spec_of(
 
 
 def start_run(
-    spec: RunSpec | None, context: Context | None = None, start_ns: int | None = None
+    spec: RunSpec | None,
+    context: Context | None = None,
+    start_ns: int | None = None,
+    *,
+    ids: SpanIds | None = None,
+    links: Sequence[trace.Link] = (),
 ) -> LineageRun:
     """Start a run in a context (default: the current one), without making it current."""
     base = otel_context.get_current() if context is None else context
-    run = None if spec is None else _started(spec, base, start_ns)
+    run = None if spec is None else _started(spec, base, start_ns, ids, links)
     return (
         LineageRun(trace.INVALID_SPAN, NOBODY, base, attributes={}, spec=RunSpec("", {}))
         if run is None
@@ -321,7 +326,10 @@ def start_run(
 
 
 @guarded("starting a run", fallback=None)
-def _started(spec: RunSpec, base: Context, start_ns: int | None) -> LineageRun | None:
+def _started(
+    spec: RunSpec, base: Context, start_ns: int | None, ids: SpanIds | None, links: Sequence[trace.Link]
+) -> LineageRun | None:
+    from otel_lineage.ids import giving
     from otel_lineage.runtime import (
         runtime,
     )  # SDK and protobuf are loaded by the first run, not by the import
@@ -332,12 +340,15 @@ def _started(spec: RunSpec, base: Context, start_ns: int | None) -> LineageRun |
     incoming = run_time.incoming.span
     if incoming is not None and not trace.get_current_span(base).get_span_context().is_valid:
         base = trace.set_span_in_context(incoming, base)
-    span = run_time.tracer().start_span(
-        spec.job,
-        context=otel_context.set_value(EXACT, spec.attributes, base),
-        attributes=dict(spec.attributes),
-        start_time=start_ns,
-    )
+    tracer = run_time.tracer()
+    with giving(ids):
+        span = tracer.start_span(
+            spec.job,
+            context=otel_context.set_value(EXACT, spec.attributes, base),
+            attributes=dict(spec.attributes),
+            links=links or None,
+            start_time=start_ns,
+        )
     opened = run_time.runs.of_span(span)
     if opened is None:
         return None

@@ -26,6 +26,7 @@ from otel_lineage import attributes as at
 from otel_lineage.carriers import Incoming
 from otel_lineage.encoding import SCOPE, Encoder
 from otel_lineage.exporter import Exporter
+from otel_lineage.ids import giving_ids
 from otel_lineage.loops import in_event_loop
 from otel_lineage.registry import OpenRun, OpenRuns
 from otel_lineage.sampler import LineageSampler
@@ -95,7 +96,7 @@ class Runtime:
         provider = self.provider()
         tracer = self._tracers.get(provider)
         if tracer is None:
-            tracer = self._tracers[provider] = provider.get_tracer(SCOPE, VERSION)
+            tracer = self._tracers[provider] = giving_ids(provider.get_tracer(SCOPE, VERSION))
         return tracer
 
     def export_start(self, span: Span, attributes: Mapping[str, Any]) -> None:
