@@ -33,7 +33,9 @@ def constants() -> str:
         lines.append(f'{row["constant"]}: Final = "{row["name"]}"')
         lines += [f'{row["constant"]}_{value.upper()}: Final = "{value}"' for value in row.get("values", ())]
     keys = "".join(f'    "{row["name"]}",\n' for row in TABLE["dataset"])
-    lines += ["", "DATASET_KEYS: Final = (", keys.rstrip("\n"), ")", ""]
+    told = "".join(f'    "{name}",\n' for name in TABLE["io"])
+    lines += ["", "DATASET_KEYS: Final = (", keys.rstrip("\n"), ")"]
+    lines += ["", "IO_ATTRIBUTES: Final = (", told.rstrip("\n"), ")", ""]
     return "\n".join(lines)
 
 
@@ -46,7 +48,12 @@ def reference() -> str:
     ]
     out += ["## Span attributes", "", "| attribute | type | where | meaning |", "|---|---|---|---|"]
     out += [f"| `{r['name']}` | {r['type']} | {r['where']} | {r['doc']} |" for r in TABLE["attributes"]]
+    told = ", ".join(f"`{name}`" for name in TABLE["io"])
     out += [
+        "",
+        "## Spans inside runs",
+        "",
+        f"A span inside a run that has one of {told} says what the run read or wrote: [dialects](dialects.md).",
         "",
         "## Log events",
         "",

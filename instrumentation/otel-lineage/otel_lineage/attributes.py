@@ -65,3 +65,13 @@ DATASET_KEYS: Final = (
     "metrics",
     "assertions",
 )
+
+IO_ATTRIBUTES: Final = (
+    "db.system",
+    "db.system.name",
+    "messaging.system",
+    "aws.s3.bucket",
+    "iceberg.operation",
+    "iceberg.scan.table_name",
+    "iceberg.commit.table_name",
+)

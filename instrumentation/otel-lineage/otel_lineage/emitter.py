@@ -1,18 +1,19 @@
 """Explicit start and end, and metadata outside runs, for code that has no block to put around its work."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry.context import Context
-from opentelemetry.trace import Link
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import Link, Span, SpanKind, set_span_in_context, use_span
 
 from otel_lineage import attributes as at
 from otel_lineage.datasets import DatasetLike, dataset_of
 from otel_lineage.identity import RunRef, SpanIds
 from otel_lineage.runs import LineageRun, spec_of, start_run
 from otel_lineage.trouble import guarded
-from otel_lineage.values import to_json
+from otel_lineage.values import to_attribute, to_json
 
 
 class LineageEmitter:
@@ -78,6 +79,20 @@ class LineageEmitter:
         run.set_state("SKIP")
         run.end(end_ns=end_ns)
 
+    @contextmanager
+    def io_span(self, name: str, attributes: Mapping[str, Any] | None = None) -> Iterator[Span | None]:
+        """A span inside the current run that says what the run reads or writes; None if there is no run around.
+
+        One of `IO_ATTRIBUTES` of the attribute convention, at the latest at its end, makes it count. An exception
+        that leaves the block is recorded, and passes.
+        """
+        span = _io_span(name, attributes or {})
+        if span is None:
+            yield None
+            return
+        with use_span(span, end_on_exit=True, record_exception=True, set_status_on_exception=True):
+            yield span
+
     @guarded("dataset_event", fallback=None)
     def dataset_event(self, dataset: DatasetLike, name: str | None = None, **values: Any) -> None:
         """Static metadata of a dataset, outside any run."""
@@ -116,3 +131,25 @@ class LineageEmitter:
             encoder = run_time.encoder(run_time.provider().resource)
             attributes[at.JOB_NAMESPACE] = run_time.settings.job_namespace or encoder.job_namespace
         run_time.export_event(name, attributes, time.time_ns())
+
+
+@guarded("starting a span of I/O", fallback=None)
+def _io_span(name: str, attributes: Mapping[str, Any]) -> Span | None:
+    from otel_lineage.runtime import current  # loads the SDK, which a run has done
+
+    run_time = current()
+    if run_time is None or run_time.settings.disabled:
+        return None
+    base = get_current()
+    if run_time.runs.around_span(base) is None:
+        base = _innermost(run_time.runs.innermost(), base)
+    if run_time.runs.around_span(base) is None:
+        return None
+    given = {key: to_attribute(value) for key, value in attributes.items() if value is not None}
+    return run_time.tracer().start_span(name, context=base, kind=SpanKind.CLIENT, attributes=given)
+
+
+def _innermost(run: Any, base: Context) -> Context:
+    """A thread that no context reached works for the one run that can be meant."""
+    span = run.span() if run is not None else None
+    return base if span is None else set_span_in_context(span, base)

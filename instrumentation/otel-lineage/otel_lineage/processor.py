@@ -47,8 +47,11 @@ class LineageSpanProcessor(SpanProcessor):
             return
         run = runtime.runs.take(span)
         if run is None and at.JOB_NAME not in (span.attributes or {}):
+            self._inside(runtime, span, span.attributes or {})
             return
         exact: dict[str, Any] = {}
+        if run is not None and run.io_spans:
+            _amend(span, {at.IO_SPANS: run.io_spans})
         if run is None:
             exact = _become_run(runtime, span)
         elif not run.ours:
@@ -58,6 +61,15 @@ class LineageSpanProcessor(SpanProcessor):
         runtime.export_span(span, exact, alone=self._alone and span.context.trace_flags.sampled)
         if run is not None and run.outermost:
             runtime.outermost_ended()
+
+    def _inside(self, runtime: Runtime, span: ReadableSpan, given: Mapping[str, Any]) -> None:
+        """A span that is no run: if it says what the run around read or wrote, send it before that ends."""
+        around = runtime.runs.of_run_id(str(given[at.RUN_ID])) if at.RUN_ID in given else None
+        if around is None or not around.ours or not any(name in given for name in at.IO_ATTRIBUTES):
+            return
+        around.io_spans += 1
+        sampled = span.context is not None and span.context.trace_flags.sampled
+        runtime.export_span(span, {}, alone=self._alone and sampled)
 
     @guarded("shutting down", fallback=None)
     def shutdown(self) -> None:
@@ -128,7 +140,7 @@ def _become_run(runtime: Runtime, span: ReadableSpan) -> dict[str, str]:
 
 
 @guarded("amending an ended span", fallback=None)
-def _amend(span: Any, values: dict[str, str]) -> None:
+def _amend(span: Any, values: Mapping[str, Any]) -> None:
     """Write to the attributes of an ended span before other processors export them: no public way exists."""
     bounded = span._attributes
     bounded._immutable = False

@@ -2,7 +2,7 @@
 
 import os
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class OpenRun:
-    """One open run span. `outermost`: no run of this process is around it. `attributes`: at its start."""
+    """One open run span. `outermost`: no run of this process is around it. `attributes`: at its start.
+
+    `io_spans`: how many ended spans inside said what it read or wrote.
+    """
 
     ref: RunRef
     span: "weakref.ref[Span]"
@@ -28,6 +31,7 @@ class OpenRun:
     attributes: Mapping[str, Any]
     pid: int = field(default_factory=os.getpid)
     handle: "weakref.ref[LineageRun] | None" = None
+    io_spans: int = 0
 
     @property
     def ours(self) -> bool:
@@ -62,7 +66,7 @@ class OpenRuns:
         """The open run with this id."""
         return self._by_run_id.get(run_id)
 
-    def ours(self) -> Iterable[OpenRun]:
+    def ours(self) -> list[OpenRun]:
         """All runs that this process opened."""
         return [run for run in list(self._by_span.values()) if run.ours]
 
@@ -79,6 +83,20 @@ class OpenRuns:
     def around(self, context: Context | None) -> RunRef | None:
         """The nearest run around a context, by its span or else by the block that made the context."""
         return self.around_span(context) or ref_in(context)
+
+    def innermost(self) -> OpenRun | None:
+        """The run that all other open runs of this process are around; None if they are not nested like that.
+
+        For threads that no context reaches.
+        """
+        open_runs = self.ours()
+        latest = open_runs[-1] if open_runs else None
+        chain: set[str] = set()
+        step = latest
+        while step is not None and step.ref.run_id not in chain:
+            chain.add(step.ref.run_id)
+            step = self._by_run_id.get(str(step.attributes.get(at.PARENT_RUN_ID)))
+        return latest if all(run.ref.run_id in chain for run in open_runs) else None
 
     def _drop(self, key: tuple[int, int]) -> OpenRun | None:
         run = self._by_span.pop(key, None)

@@ -13,6 +13,9 @@ from otel_lineage.contexts import ref_in
 from otel_lineage.registry import OpenRuns
 from otel_lineage.trouble import guarded
 
+TALKING = frozenset({SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER})
+"""Inside a run, spans of these kinds may say what it read or wrote; most tell it after their start."""
+
 
 class LineageSampler(Sampler):
     """Turns DROP into RECORD_ONLY for runs, and for spans that must pass on a run that no context carries."""
@@ -33,7 +36,7 @@ class LineageSampler(Sampler):
     ) -> SamplingResult:
         """The inner sampler's result, unless that would lose lineage."""
         result = self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links)
-        if result.decision is Decision.DROP and self._needed(parent_context, attributes):
+        if result.decision is Decision.DROP and self._needed(parent_context, kind, attributes):
             return SamplingResult(Decision.RECORD_ONLY, attributes, result.trace_state)
         return result
 
@@ -42,8 +45,10 @@ class LineageSampler(Sampler):
         return f"LineageSampler({self._inner.get_description()})"
 
     @guarded("sampling", fallback=False)
-    def _needed(self, context: Context | None, attributes: Attributes) -> bool:
+    def _needed(self, context: Context | None, kind: SpanKind | None, attributes: Attributes) -> bool:
         if attributes and at.JOB_NAME in attributes:
+            return True
+        if kind in TALKING and self._runs.around(context) is not None:
             return True
         if not trace.get_current_span(context).is_recording():
             return False
