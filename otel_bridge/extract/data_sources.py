@@ -189,29 +189,6 @@ def folded_parts(kind: str, parts: Parts) -> Parts:
     return Parts(database, schema, identifier, parts.quoted)
 
 
-def file_named(location: str) -> Name | None:
-    """The identity of a file or object by its path or URL; None for what is neither.
-
-    >>> file_named("s3://lake/raw/orders.parquet")
-    Name(namespace='s3://lake', name='raw/orders.parquet')
-    >>> file_named("/data/orders.csv")
-    Name(namespace='file', name='/data/orders.csv')
-    """
-    if not location or "(" in location or location.strip() != location:
-        return None
-    if "://" not in location:
-        return Name("file", location) if location.startswith("/") or _DRIVE.match(location) else None
-    scheme, _, rest = location.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme == "file":
-        return Name(f"file://{bucket}" if bucket else "file", f"/{key}")
-    return Name(f"{_OBJECT_STORES.get(scheme, scheme)}://{bucket}", key) if bucket and key else None
-
-
-_DRIVE: Final = re.compile(r"^[A-Za-z]:[\\/]")
-_OBJECT_STORES: Final = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
-
-
 def _host(host: str) -> str:
     """The host alone, where a URL was given.
 

@@ -8,7 +8,6 @@ from otel_bridge.extract.data_sources import (
     Name,
     Parts,
     dialect_of,
-    file_named,
     named,
     namespace_of,
     symlinks_of,
@@ -172,25 +171,6 @@ def test_databricks_is_known_to_spark_by_its_catalog() -> None:
     connection = Connection(type="databricks", host="dbc-1.cloud.example")
     assert symlinks_of(connection, ALL) == (Name("unitycatalog://dbc-1.cloud.example", "shop.marts.orders"),)
     assert symlinks_of(Connection(type="postgres", host="db.example"), ALL) == ()
-
-
-@pytest.mark.parametrize(
-    ("location", "name"),
-    [
-        ("/data/orders.csv", Name("file", "/data/orders.csv")),
-        ("C:\\data\\orders.csv", Name("file", "C:\\data\\orders.csv")),
-        ("s3a://lake/raw/orders.parquet", Name("s3://lake", "raw/orders.parquet")),
-        ("gcs://lake/raw/*.parquet", Name("gs://lake", "raw/*.parquet")),
-        ("file:///data/orders.csv", Name("file", "/data/orders.csv")),
-        ("file://host/data/orders.csv", Name("file://host", "/data/orders.csv")),
-        ("read_csv('/data/orders.csv')", None),
-        ("orders", None),
-        ("s3://lake", None),
-        ("", None),
-    ],
-)
-def test_files(location: str, name: Name | None) -> None:
-    assert file_named(location) == name
 
 
 def test_sql_dialects() -> None:

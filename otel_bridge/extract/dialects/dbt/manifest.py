@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from otel_bridge.extract.data_sources import Connection, file_named
+from otel_bridge.extract.data_sources import Connection
 from otel_bridge.extract.dialects.dbt.facts import (
     Column,
     Consumer,
@@ -19,6 +19,7 @@ from otel_bridge.extract.dialects.dbt.pieces import MANIFEST, SQL, Piece
 from otel_bridge.extract.dialects.dbt.shapes import Checksum, Entry, Metadata
 from otel_bridge.extract.dialects.dbt.shapes import Column as GivenColumn
 from otel_bridge.extract.dialects.dbt.shapes import Owner as GivenOwner
+from otel_bridge.extract.locations import file_named
 
 Sections = Mapping[str, Mapping[str, Entry]]
 """Entries by unique id, by section."""

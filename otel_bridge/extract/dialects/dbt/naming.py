@@ -6,12 +6,12 @@ from otel_bridge.extract.data_sources import (
     Name,
     Parts,
     dialect_of,
-    file_named,
     named,
     namespace_of,
     symlinks_of,
 )
 from otel_bridge.extract.dialects.dbt.facts import Invocation, Relation
+from otel_bridge.extract.locations import file_named
 from otel_bridge.settings import Dbt
 
 UNKNOWN: Final = (
