@@ -13,8 +13,12 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 TABLE: dict[str, Any] = yaml.safe_load((ROOT / "convention/attributes.yaml").read_text())
-PRODUCERS: dict[str, str] = {"dbt": "dbt_otel_bridge", "dagster": "otel_bridge_dagster"}
-"""Tables of producers that have an instrumentation of ours, and its import name."""
+PRODUCERS: dict[str, str] = {
+    "dbt": "otel-bridge-dbt/dbt_otel_bridge",
+    "dagster": "otel-bridge-dagster/otel_bridge_dagster",
+    "iceberg": "otel-bridge-pyiceberg/otel_bridge_pyiceberg",
+}
+"""Tables of producers that have an instrumentation of ours, and where it is: package and import name."""
 HEADER = "Generated from convention/attributes.yaml by `python -m convention`; edit the table."
 
 
@@ -76,7 +80,7 @@ def reference() -> str:
 def producer_constants(table: dict[str, Any]) -> str:
     """The Python module of a producer's constants, the same for the bridge and for its instrumentation."""
     lines = [
-        f'"""Attributes of {table["producer"]} runs, version {table["version"]}: names as constants.',
+        f'"""{title(table)}, version {table["version"]}: names as constants.',
         "",
         header(table),
         '"""',
@@ -94,14 +98,17 @@ def producer_constants(table: dict[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
+PRODUCER_INTRO = (
+    "Version {version}. What `otel-bridge-{file}` says of a run beside "
+    "[the convention](attributes.md). Maps and lists are JSON strings."
+)
+
+
 def producer_reference(table: dict[str, Any]) -> str:
     """docs/<producer>-attributes.md."""
-    out = [f"# Attributes of {table['producer']} runs", "", f"<!-- {header(table)} -->", ""]
+    out = [f"# {title(table)}", "", f"<!-- {header(table)} -->", ""]
     out += [
-        (
-            f"Version {table['version']}. What `otel-bridge-{table['file']}` says of a run beside "
-            "[the convention](attributes.md). Maps and lists are JSON strings."
-        ),
+        table.get("intro", PRODUCER_INTRO).format(version=table["version"], file=table["file"]),
         "",
         "| attribute | type | where | meaning |",
         "|---|---|---|---|",
@@ -117,6 +124,11 @@ def producer_reference(table: dict[str, Any]) -> str:
             for r in keys["rows"]
         ]
     return "\n".join(out) + "\n"
+
+
+def title(table: dict[str, Any]) -> str:
+    """What the page and the modules are about."""
+    return str(table.get("title", f"Attributes of {table['producer']} runs"))
 
 
 def header(table: dict[str, Any]) -> str:
@@ -169,9 +181,9 @@ def outputs() -> dict[Path, str]:
         ROOT / "instrumentation/otel-lineage/otel_lineage/attributes.py": constants(),
         ROOT / "docs/attributes.md": reference(),
     }
-    for name, module in PRODUCERS.items():
+    for name, folder in PRODUCERS.items():
         table = {**yaml.safe_load((ROOT / f"convention/{name}.yaml").read_text()), "file": name}
-        package = ROOT / f"instrumentation/otel-bridge-{name}/{module}"
+        package = ROOT / "instrumentation" / folder
         files[ROOT / f"otel_bridge/extract/dialects/{name}/attributes.py"] = producer_constants(table)
         files[package / "attributes.py"] = producer_constants(table)
         files[ROOT / f"docs/{name}-attributes.md"] = producer_reference(table)
