@@ -9,34 +9,38 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DBT := .venv-dbt/bin
+DAGSTER := .venv-dagster/bin
+PACKAGES := otel-lineage otel-bridge-dbt otel-bridge-dagster otel-bridge-pyiceberg
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check e2e package bench chaos format clean
 
-demo: .venv/run .venv-dbt/run
+demo: .venv/run .venv-dagster/run
 	$(BIN)/python examples/demo.py
 
-test: .venv/dev .venv-dbt/run
+test: .venv/dev .venv-dbt/run .venv-dagster/run
 	$(BIN)/python -m pytest -m "not e2e" -n 3 --dist loadgroup
 
-check: .venv/dev .venv-dbt/run
+check: .venv/dev .venv-dbt/run .venv-dagster/run
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m convention --check
 	$(BIN)/mypy
 	cd instrumentation/otel-lineage && ../../$(BIN)/mypy
 	cd instrumentation/otel-bridge-dbt && ../../$(BIN)/mypy
+	cd instrumentation/otel-bridge-dagster && ../../$(BIN)/mypy
+	cd instrumentation/otel-bridge-pyiceberg && ../../$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/audit.py
 
-e2e: .venv/dev .venv-dbt/run
+e2e: .venv/dev .venv-dbt/run .venv-dagster/run
 	$(BIN)/python -m tests.parts build
 	$(BIN)/python -m pytest -m e2e tests/e2e instrumentation -n 2 --dist loadgroup --durations 10
 
 package:
-	rm -rf build/wheels build/installed build/installed-dbt
+	rm -rf build/wheels build/installed build/installed-dbt build/installed-dagster
 	$(PYTHON) -m venv build/installed
-	build/installed/bin/python -m pip --quiet wheel --no-deps -w build/wheels . ./instrumentation/otel-lineage ./instrumentation/otel-bridge-dbt
+	build/installed/bin/python -m pip --quiet wheel --no-deps -w build/wheels . $(addprefix ./instrumentation/,$(PACKAGES))
 	build/installed/bin/python -m pip --quiet install build/wheels/*.whl pytest
 	cp examples/test_lineage.py examples/otlp.jsonl build/installed
 	touch build/installed/pytest.ini
@@ -48,8 +52,16 @@ package:
 	cd build/installed-dbt/project && \
 	  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9 OTEL_LINEAGE_SPOOL_DIR=spool ../bin/dbt --quiet build; test $$? = 1
 	ls build/installed-dbt/project/spool/* >/dev/null
+	$(PYTHON) -m venv build/installed-dagster
+	build/installed-dagster/bin/python -m pip --quiet install -r requirements/dagster.txt \
+	  $(foreach name,$(subst -,_,$(PACKAGES)),build/wheels/$(name)-*.whl)
+	cp -r examples/dagster build/installed-dagster/project
+	cd build/installed-dagster/project && \
+	  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9 OTEL_LINEAGE_SPOOL_DIR=$$PWD/spool \
+	  ../bin/opentelemetry-instrument ../bin/dagster asset materialize -f shop.py --select '*'; test $$? = 1
+	ls build/installed-dagster/project/spool/* >/dev/null
 
-bench: .venv/dev .venv-dbt/run
+bench: .venv/dev .venv-dbt/run .venv-dagster/run
 	$(BIN)/python -m tests.parts build
 	$(BIN)/python -m benchmarks --write docs/benchmarks.md
 
@@ -79,5 +91,12 @@ format: .venv/dev
 	  -e instrumentation/otel-lineage -e instrumentation/otel-bridge-dbt
 	touch $@
 
+# Dagster likewise, with a dbt beside it and pyiceberg.
+.venv-dagster/run: requirements/dagster.txt $(PACKAGES:%=instrumentation/%/pyproject.toml)
+	test -x $(DAGSTER)/python || $(PYTHON) -m venv .venv-dagster
+	$(DAGSTER)/python -m pip --disable-pip-version-check --quiet install -r requirements/dagster.txt \
+	  $(PACKAGES:%=-e instrumentation/%)
+	touch $@
+
 clean:
-	rm -rf .venv .venv-dbt build dist
+	rm -rf .venv .venv-dbt .venv-dagster build dist

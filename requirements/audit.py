@@ -1,10 +1,10 @@
 """`python requirements/audit.py`: do the pins fit together, and is a vulnerability known in what the bridge runs on?
 
 Pins are checked offline: each is met by what is installed, and meets pyproject.toml and the other packages; those of
-dbt, which has an environment of its own, likewise. Known vulnerabilities come from pip-audit, which asks the package
-index. Where it can't, the audit is skipped with a reason and the check passes; with AUDIT=required in the environment it
-fails. A finding fails the check until the package is updated, or the advisory accepted in advisories.toml with a reason
-and a date of not more than half a year ahead.
+dbt and of Dagster, which have environments of their own, likewise. Known vulnerabilities come from pip-audit, which
+asks the package index. Where it can't, the audit is skipped with a reason and the check passes; with AUDIT=required in
+the environment it fails. A finding fails the check until the package is updated, or the advisory accepted in
+advisories.toml with a reason and a date of not more than half a year ahead.
 """
 
 import datetime as dt
@@ -26,6 +26,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 LONGEST = dt.timedelta(days=183)
 WITHIN_S = 120
+BESIDE = {
+    "dbt": ("otel-lineage", "otel-bridge-dbt"),
+    "dagster": ("otel-lineage", "otel-bridge-dbt", "otel-bridge-dagster", "otel-bridge-pyiceberg"),
+}
+"""Environments beside our own, and what of ours is in each."""
 
 
 def pins(file: Path) -> dict[str, str]:
@@ -152,13 +157,21 @@ def audited(file: Path) -> list[str]:
     return [found] if required else []
 
 
+def beside(environment: str, packages: Sequence[str]) -> Place:
+    """Where dbt or Dagster is, with the packages of ours that are installed there."""
+    path = [*map(str, ROOT.glob(f".venv-{environment}/lib/*/site-packages"))]
+    ours = [ROOT / f"instrumentation/{name}/pyproject.toml" for name in packages]
+    return Place(path, f".venv-{environment}/run", ours)
+
+
 def main() -> int:
     """Say every problem; 1 if there is one."""
-    run, dev, dbt = (ROOT / "requirements" / name for name in ("run.txt", "dev.txt", "dbt.txt"))
-    ours = [ROOT / f"instrumentation/{name}/pyproject.toml" for name in ("otel-lineage", "otel-bridge-dbt")]
+    run, dev = (ROOT / "requirements" / name for name in ("run.txt", "dev.txt"))
     here = Place(sys.path, ".venv/dev", [ROOT / "pyproject.toml"])
-    with_dbt = Place([*map(str, ROOT.glob(".venv-dbt/lib/*/site-packages"))], ".venv-dbt/run", ours)
-    problems = [*unfit(pins(run) | pins(dev), here), *unfit(pins(dbt), with_dbt), *audited(run)]
+    problems = [*unfit(pins(run) | pins(dev), here)]
+    for environment, packages in BESIDE.items():
+        problems += unfit(pins(ROOT / f"requirements/{environment}.txt"), beside(environment, packages))
+    problems += audited(run)
     for problem in problems:
         print(f"requirements: {problem}")
     return 1 if problems else 0

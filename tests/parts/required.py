@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import pytest
 
 from tests.parts import PartMissing, collector, jaeger, kafka, marquez, marquez_client, postgres
+from tests.parts.dagster_versions import DAGSTER_1_8, DAGSTER_1_11, DAGSTER_PEERS, PYICEBERG_0_9
 from tests.parts.dbt_versions import DBT_1_8, DBT_1_12, OPENLINEAGE_DBT
 
 
@@ -28,6 +29,10 @@ Part = Literal[
     "dbt_1_8",
     "dbt_1_12",
     "openlineage_dbt",
+    "dagster_1_8",
+    "dagster_1_11",
+    "dagster_peers",
+    "pyiceberg_0_9",
     "postgres",
 ]
 PARTS: dict[Part, Buildable] = {
@@ -39,6 +44,10 @@ PARTS: dict[Part, Buildable] = {
     "dbt_1_8": DBT_1_8,
     "dbt_1_12": DBT_1_12,
     "openlineage_dbt": OPENLINEAGE_DBT,
+    "dagster_1_8": DAGSTER_1_8,
+    "dagster_1_11": DAGSTER_1_11,
+    "dagster_peers": DAGSTER_PEERS,
+    "pyiceberg_0_9": PYICEBERG_0_9,
     "postgres": postgres,
 }
 

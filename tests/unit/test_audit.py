@@ -96,3 +96,11 @@ def test_the_pins_of_this_repository_meet_its_wishes() -> None:
     pinned = audit.pins(ROOT / "requirements/run.txt") | audit.pins(ROOT / "requirements/dev.txt")
     place = audit.Place(sys.path, "test", [ROOT / "pyproject.toml"])
     assert [line for line in audit.unfit(pinned, place) if " needs " in line] == []
+
+
+@pytest.mark.parametrize("environment", audit.BESIDE)
+def test_so_do_those_of_the_environments_beside(environment: str) -> None:
+    pinned = audit.pins(ROOT / f"requirements/{environment}.txt")
+    place = audit.beside(environment, audit.BESIDE[environment])
+    assert all(project.exists() for project in place.projects)
+    assert [line for line in audit.unfit(pinned, place) if " needs " in line] == []
