@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec.structs import replace
 
 from otel_bridge.assemble import lost
+from otel_bridge.assemble.io import Io, gathered, with_io, without_logical
 from otel_bridge.assemble.merge import absorb, failure, once
 from otel_bridge.assemble.parents import Above, above, circular, parentage
 from otel_bridge.assemble.records import Record, Records
@@ -15,6 +16,7 @@ from otel_bridge.model import (
     ErrorObserved,
     EventType,
     Heartbeat,
+    IoObserved,
     JobDescribed,
     JobObserved,
     Known,
@@ -46,6 +48,9 @@ COUNTED = {
     "parent_start_late": "runs whose carried parent was heard of only after their START",
     "run_id_shared": "further spans with the run id of an earlier one and the same job: one run",
     "run_id_taken": "spans with the run id of a run of another job: the derived id is used",
+    "io_late": "spans inside a run that say what it read or wrote, and came after its end: left out",
+    "io_missing": "such spans that a run's end has waited for in vain (runs.parent_wait)",
+    "io_without_run": "such spans that are inside no run: left out",
     "lost": "runs that fell silent after promising heartbeats",
     "late_sign": "heartbeats and exceptions of runs that were over",
 }
@@ -87,8 +92,8 @@ class Assembler:
         match observation:
             case RunObserved():
                 return self._run(observation)
-            case SpanSeen():
-                return self._span(observation)
+            case SpanSeen() | IoObserved():
+                return self._inside(observation)
             case Heartbeat() | ErrorObserved():
                 return self._sign(observation)
             case DatasetObserved() | JobObserved():
@@ -113,6 +118,8 @@ class Assembler:
         for record in self._each(sorted(self._records.due(now_ns), key=_by_due)):
             if record.waits_until_ns is not None:
                 self._wait_is_over(record, now_ns, out)
+            elif record.io_until_ns is not None:
+                self._settle(record, out, now_ns)
             elif record.lost_at_ns is not None and record.lost_at_ns <= now_ns:
                 self._give_up(record, out)
         return out
@@ -123,6 +130,8 @@ class Assembler:
         for record in self._each(sorted(self._records.due(FOREVER), key=_by_due)):
             if record.waits_until_ns is not None:
                 self._wait_is_over(record, FOREVER, out)
+            elif record.io_until_ns is not None:
+                self._settle(record, out, FOREVER)
         return out
 
     def _known(self, key: str) -> list[Transition]:
@@ -138,6 +147,7 @@ class Assembler:
         record = self._owner(observed, out)
         if record and record.run_id != observed.run_id and not record.run:
             observed = replace(observed, omissions=(*observed.omissions, ID_TAKEN))
+        first = record is not None and record.run is None
         if record is None or not absorb(record, observed):
             self.counts["duplicate"] += 1
             return out
@@ -146,6 +156,25 @@ class Assembler:
         else:
             record.lost_at_ns = None
         self._settle(record, out)
+        if first:
+            self._give_waiting(record.run_id, out)
+        return out
+
+    def _give_waiting(self, run_id: str, out: list[Transition]) -> None:
+        """What spans inside said of this run, before it was heard of."""
+        for waiting in self._each(self._records.waiting_for_run(run_id)):
+            if waiting.said is not None:
+                self._settle(waiting, out)
+
+    def _io(self, said: IoObserved) -> list[Transition]:
+        """What a span inside a run says: kept with its slot until the run is found."""
+        out: list[Transition] = []
+        record = self._slot(said.span)
+        if record.run_id or record.told or record.said:
+            self.counts["duplicate"] += 1
+            return out
+        record.said = said
+        self._settle(_plain(record, said.span, said.enclosing_run_id or ""), out)
         return out
 
     def _owner(self, observed: RunObserved, out: list[Transition]) -> Record | None:
@@ -165,10 +194,13 @@ class Assembler:
             self.counts["run_id_taken"] += 1
         return None
 
+    def _inside(self, seen: SpanSeen | IoObserved) -> list[Transition]:
+        return self._span(seen) if isinstance(seen, SpanSeen) else self._io(seen)
+
     def _span(self, seen: SpanSeen) -> list[Transition]:
         out: list[Transition] = []
         record = self._slot(seen.span)
-        if not record.run_id and (not record.seen or seen.enclosing_run_id):
+        if not record.run_id and not record.said and (not record.seen or seen.enclosing_run_id):
             self._settle(_plain(record, seen.span, seen.enclosing_run_id or ""), out)
         return out
 
@@ -203,6 +235,8 @@ class Assembler:
         while queue:
             record = self._latest(queue.popleft())
             overdue_ns = deadline_ns if _key(record) == _key(first) else 0
+            if record.said is not None and (run := self._give(record, record.said, overdue_ns)):
+                queue.append(run)
             started = self._advance(record, overdue_ns, out)
             self._put(record)
             if started:
@@ -220,9 +254,59 @@ class Assembler:
             out.append(self._start(record, found))
         else:
             self._note_late_parent(record)
-        if record.has_end and not record.finished:
+        if record.has_end and not record.finished and not self._lacks_io(record, deadline_ns):
             out.append(self._end(record))
         return starts
+
+    def _give(self, record: Record, said: IoObserved, deadline_ns: int) -> Record | None:
+        """Give what the span says to its run, if that is known; else wait for it, or give up.
+
+        The run, if it has ended and may have waited for this.
+        """
+        found = self._around(record)
+        run = found.record
+        if run is not None and run.finished:
+            self._resolve(record, "io_late")
+        elif run is not None and run.run is not None:
+            run.io = gathered(run.io or Io(), said)
+            self._put(run)
+            self._resolve(record)
+            return run if run.has_end else None
+        elif (run or found.span_id or found.run_id) and self._waits(record, found, deadline_ns):
+            pass
+        elif said.alone is not None:
+            self._resolve(record)
+            record.run_id = said.alone.run_id
+            absorb(record, said.alone)
+        else:
+            self._resolve(record, "io_without_run")
+        return None
+
+    def _around(self, record: Record) -> Above:
+        """The run that a span of I/O is inside of."""
+        if not record.enclosing_run_id:
+            return above(record, self._records)
+        run = self._records.by_run(record.enclosing_run_id)
+        return Above(record=run) if run else Above(run_id=record.enclosing_run_id)
+
+    def _resolve(self, record: Record, counted: str = "") -> None:
+        record.said, record.told, record.until_ns = None, True, None
+        _wait_for(record, Above())
+        if counted:
+            self.counts[counted] += 1
+
+    def _lacks_io(self, record: Record, deadline_ns: int) -> bool:
+        """Whether the end waits for spans inside that did not arrive yet."""
+        missing = record.io_spans - (record.io.spans if record.io else 0)
+        if missing > 0 and record.io_until_ns is None:
+            record.io_until_ns = self._now_ns + int(float(self._runs.parent_wait) * lost.SECOND)
+        if missing > 0 and record.io_until_ns is not None and record.io_until_ns > deadline_ns:
+            return True
+        if missing > 0:
+            self.counts["io_missing"] += missing
+            record.run = replace(_run_of(record), omissions=(*_run_of(record).omissions, _missing(missing)))
+        record.io_until_ns = None
+        return False
 
     def _waits(self, record: Record, found: Above, deadline_ns: int) -> bool:
         """Whether START must wait, and for what: the run above to start or to become known, or what it awaits."""
@@ -281,19 +365,18 @@ class Assembler:
         record.awaits, record.awaits_until_ns = "", None
         heard = found.record or (found.reference and self._elsewhere(found.reference.run_id))
         _wait_for(record, Above() if heard else found)
-        return RunChanged(
-            EventType.START, run.started_ns, replace(run, ended_ns=None, state=None, error=None)
-        )
+        told = replace(without_logical(run), ended_ns=None, state=None, error=None)
+        return RunChanged(EventType.START, run.started_ns, told)
 
     def _end(self, record: Record) -> RunChanged:
-        run = _run_of(record)
+        run = with_io(_run_of(record), record.io or Io())
         ended_ns = run.started_ns if run.ended_ns is None else run.ended_ns
         state = run.state or State.COMPLETE
         error = failure(run.error, record.error) if state is State.FAIL else run.error
         run = replace(run, job=record.job, parent=record.parent, root=record.root)
         run = replace(run, ended_ns=ended_ns, state=state, error=error)
         record.ended_as, record.lost, record.lost_at_ns = TYPES[state], False, None
-        record.run = record.error = record.carried_parent = record.carried_root = None
+        record.run = record.error = record.carried_parent = record.carried_root = record.io = None
         return RunChanged(record.ended_as, ended_ns, run)
 
     def _give_up(self, record: Record, out: list[Transition]) -> None:
@@ -337,6 +420,12 @@ def _wait_for(record: Record, found: Above) -> None:
     run = found.record or found.reference
     record.waits_span, record.hops = found.span_id, found.hops
     record.waits_run = run.run_id if run else found.run_id
+
+
+def _missing(spans: int) -> Omission:
+    return Omission(
+        "openlineage.io.spans", f"{spans} spans inside, which say what it read or wrote, did not arrive"
+    )
 
 
 def _plain(record: Record, span: SpanRef, enclosing_run_id: str) -> Record:

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from otel_bridge.assemble.io import Io, with_io
 from otel_bridge.assemble.records import Record
 from otel_bridge.extract.failures import UNKNOWN_LANGUAGE
 from otel_bridge.model import ErrorDetail, EventType, RunChanged, State
@@ -30,7 +31,11 @@ def give_up(record: Record, runs: Runs) -> RunChanged | None:
     error = record.error or ErrorDetail(message, UNKNOWN_LANGUAGE)
     at_ns = record.alive_ns + silence_ns
     record.lost, record.ended_as = True, type_
-    return RunChanged(type_, at_ns, replace(record.run, ended_ns=at_ns, state=state, error=error))
+    return RunChanged(
+        type_,
+        at_ns,
+        replace(with_io(record.run, record.io or Io()), ended_ns=at_ns, state=state, error=error),
+    )
 
 
 def _patience_ns(interval_s: float, runs: Runs) -> int:

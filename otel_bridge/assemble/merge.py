@@ -25,6 +25,7 @@ def absorb(record: Record, observed: RunObserved) -> bool:
         record.run = _united(said, record.run) if starts else _united(record.run, said)
     record.has_start |= starts
     record.has_end |= not starts
+    record.io_spans = max(record.io_spans, observed.io_spans)
     record.seen = True
     carried = observed.parent if observed.parent and observed.parent.run_id != record.run_id else None
     if not record.start_sent:

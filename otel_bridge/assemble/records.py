@@ -9,7 +9,8 @@ from typing import Protocol
 
 import msgspec
 
-from otel_bridge.model import ErrorDetail, EventType, JobRef, Run, RunRef
+from otel_bridge.assemble.io import Io
+from otel_bridge.model import ErrorDetail, EventType, IoObserved, JobRef, Run, RunRef
 
 AWAITED = "*"
 """In place of a trace id, which it never is, where `MemoryRecords` keeps who awaits what."""
@@ -44,6 +45,17 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     carried_root: RunRef | None = None
     error: ErrorDetail | None = None
     """Last exception logged inside the span, until the run is over."""
+
+    said: IoObserved | None = None
+    """Of a span that is no run: what its run read and wrote, until that run is found."""
+    told: bool = False
+    """Of such a span: the run has it, or it was given up."""
+    io: Io | None = None
+    """Of a run: what spans inside said so far."""
+    io_spans: int = 0
+    """How many there are, as the finished span says."""
+    io_until_ns: int | None = None
+    """The wait of the terminal event for the others is over at this time; None when it does not wait."""
 
     start_sent: bool = False
     """From here on `parent` and `root` are fixed."""
@@ -93,7 +105,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def due_ns(self) -> int | None:
         """When `Assembler.tick` must look at this record; None for never."""
-        waits_ns = self.waits_until_ns
+        waits_ns = self.io_until_ns if self.waits_until_ns is None else self.waits_until_ns
         return self.lost_at_ns if waits_ns is None else waits_ns
 
     @property

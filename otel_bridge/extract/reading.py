@@ -6,7 +6,7 @@ from otel_bridge import convention
 from otel_bridge.extract.datasets import read_datasets, read_facets
 from otel_bridge.extract.source_code import source_code
 from otel_bridge.extract.sql_context import sql_context
-from otel_bridge.extract.values import Attributes, listing, mapping, run_id, tags, text
+from otel_bridge.extract.values import Attributes, integer, listing, mapping, run_id, tags, text
 from otel_bridge.extract.wanted import Wanted, picked
 from otel_bridge.model import (
     Dataset,
@@ -82,6 +82,7 @@ class Reading:
             job_values=self._job_values(),
             job_facets=read_facets(self._attributes, convention.JOB_FACETS),
             omissions=tuple(self._attributes.omissions),
+            io_spans=self._attributes.read(convention.IO_SPANS, integer) or 0,
         )
 
     def static_job(self, evidence: Evidence, at_ns: int) -> JobObserved:

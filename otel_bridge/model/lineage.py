@@ -112,6 +112,8 @@ class RunObserved(msgspec.Struct, frozen=True, tag="run"):
     """What must be known before START, beside the parent: a key that a `Known` observation will carry."""
     awaits_s: float = 0.0
     """How long it waits for that."""
+    io_spans: int = 0
+    """How many spans inside say what it read and wrote: its end waits for them."""
 
 
 class Known(msgspec.Struct, frozen=True, tag="known"):

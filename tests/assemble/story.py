@@ -12,6 +12,7 @@ from otel_bridge.model import (
     EventType,
     Evidence,
     Heartbeat,
+    IoObserved,
     JobRef,
     Phase,
     RunChanged,
@@ -55,6 +56,11 @@ def start(name: str, under: str = "", **said) -> RunObserved:
 
 def plain(name: str, under: str = "", *, trace: str = TRACE, enclosing: str | None = None) -> SpanSeen:
     return SpanSeen(_where(name, under, trace)[1], enclosing)
+
+
+def io(name: str, under: str = "", *, trace: str = TRACE, enclosing: str | None = None, **said) -> IoObserved:
+    evidence, span = _where(name, under, trace)
+    return IoObserved(evidence, span, 150, enclosing, **said)
 
 
 def beat(name: str, at_s: float, every_s: float = 5) -> Heartbeat:

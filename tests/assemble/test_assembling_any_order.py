@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from story import WAIT, FromBytes, Story, beat, error, plain, ref, run, start
+from story import WAIT, FromBytes, Story, beat, error, io, plain, ref, run, start
 
 from otel_bridge.assemble import MemoryRecords
 from otel_bridge.model import EventType, RunRef, State
@@ -184,7 +184,7 @@ def test_senseless_ids_do_no_harm(spans, data):
         story.hear(
             run(f"n{i}", f"n{above}", run_id=claimed)
             if is_run
-            else plain(f"n{i}", f"n{above}", enclosing=claimed)
+            else (plain if i % 2 else io)(f"n{i}", f"n{above}", enclosing=claimed)
         )
         story.wait(data.draw(st.sampled_from([0, WAIT])))
     for _ in range(3):

@@ -1,0 +1,155 @@
+"""What spans inside a run say of its input and output, gathered until the run ends.
+
+Such a span names physical datasets; the run itself may know one of them by a logical name only (value `logical`: an
+asset's key), which is then the same dataset if there is no choice.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec.structs import replace
+
+from otel_bridge.model import Dataset, IoObserved, Omission, Run, Value
+
+MOST_STATEMENTS = 500
+"""Different statements of one run that are kept for column lineage; what they read and write beyond is left out."""
+LOGICAL = "logical"
+_SUMMED = ("row_count", "bytes", "file_count")
+_JOINED = ("symlinks", "tags", "owners")
+_PHYSICAL = ("version", "storage", "catalog", "schema")
+"""Who did the I/O knows these better than the run."""
+
+
+class Io(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that was said so far, by `spans` spans."""
+
+    inputs: tuple[Dataset, ...] = ()
+    outputs: tuple[Dataset, ...] = ()
+    statements: tuple[dict[str, Value], ...] = ()
+    spans: int = 0
+    omissions: tuple[Omission, ...] = ()
+    statements_left: int = 0
+
+
+def gathered(io: Io, said: IoObserved) -> Io:
+    """With what one more span says."""
+    new = [s for s in said.statements if s not in io.statements]
+    room = MOST_STATEMENTS - len(io.statements)
+    return Io(
+        inputs=_summed(io.inputs, said.inputs),
+        outputs=_summed(io.outputs, said.outputs),
+        statements=(*io.statements, *new[:room]),
+        spans=io.spans + 1,
+        omissions=tuple(dict.fromkeys((*io.omissions, *said.omissions))),
+        statements_left=io.statements_left + len(new[room:]),
+    )
+
+
+def with_io(run: Run, io: Io) -> Run:
+    """The run with what was read and written inside."""
+    outputs = _placed(run.outputs, io.outputs)
+    job_values: dict[str, Value] = run.job_values
+    if io.statements:
+        job_values = {**job_values, "statements": list(io.statements)}
+    return replace(
+        run,
+        inputs=tuple(map(_shown, _over(run.inputs, io.inputs))),
+        outputs=tuple(map(_shown, outputs)),
+        job_values=job_values,
+        omissions=tuple(dict.fromkeys((*run.omissions, *io.omissions, *_left(io)))),
+    )
+
+
+def without_logical(run: Run) -> Run:
+    """As a run is told before its end: what it writes by a logical name may turn out to be another dataset."""
+    if not any(LOGICAL in d.values for d in (*run.inputs, *run.outputs)):
+        return run
+    physical = tuple(d for d in run.outputs if LOGICAL not in d.values)
+    return replace(run, inputs=tuple(map(_shown, run.inputs)), outputs=physical)
+
+
+def _left(io: Io) -> tuple[Omission, ...]:
+    if not io.statements_left:
+        return ()
+    reason = (
+        f"{io.statements_left} more statements than {MOST_STATEMENTS}; what they read and write is left out"
+    )
+    return (Omission("statements", reason),)
+
+
+def _placed(said: tuple[Dataset, ...], found: tuple[Dataset, ...]) -> tuple[Dataset, ...]:
+    """A single logical name is that of the single dataset that was written."""
+    logical = [dataset for dataset in said if dataset.values.get(LOGICAL)]
+    if len(logical) != 1 or len(found) != 1 or found[0] in said:
+        return _over(said, found)
+    (named,), (written,) = logical, found
+    link: Value = {"namespace": named.namespace, "name": named.name, "type": "ASSET"}
+    values = {key: value for key, value in named.values.items() if key != LOGICAL}
+    values["symlinks"] = [*_items(values.get("symlinks")), link]
+    renamed = replace(named, namespace=written.namespace, name=written.name, values=values)
+    return _over(tuple(renamed if d is named else d for d in said), found)
+
+
+def _over(said: Iterable[Dataset], found: Iterable[Dataset]) -> tuple[Dataset, ...]:
+    datasets = {(d.namespace, d.name): d for d in said}
+    for dataset in found:
+        key = (dataset.namespace, dataset.name)
+        datasets[key] = _both(datasets[key], dataset) if key in datasets else dataset
+    return tuple(datasets.values())
+
+
+def _both(said: Dataset, found: Dataset) -> Dataset:
+    """What the run says of the dataset wins, but for what is known better by who did the I/O."""
+    better = {key: found.values[key] for key in _PHYSICAL if key in found.values}
+    return replace(
+        said,
+        values=found.values | said.values | better | _joined(said, found),
+        facets=found.facets | said.facets,
+        input_facets=found.input_facets | said.input_facets,
+        output_facets=found.output_facets | said.output_facets,
+    )
+
+
+def _summed(known: tuple[Dataset, ...], found: tuple[Dataset, ...]) -> tuple[Dataset, ...]:
+    """The same dataset again: later values win, counts add up."""
+    datasets = {(d.namespace, d.name): d for d in known}
+    for dataset in found:
+        key = (dataset.namespace, dataset.name)
+        datasets[key] = _added(datasets[key], dataset) if key in datasets else dataset
+    return tuple(datasets.values())
+
+
+def _added(known: Dataset, found: Dataset) -> Dataset:
+    sums = {key: total for key in _SUMMED if (total := _sum(known, found, key)) is not None}
+    return replace(
+        known,
+        values=known.values | found.values | _joined(known, found) | sums,
+        facets=known.facets | found.facets,
+        input_facets=known.input_facets | found.input_facets,
+        output_facets=known.output_facets | found.output_facets,
+    )
+
+
+def _sum(known: Dataset, found: Dataset, key: str) -> Value:
+    counts = [n for d in (known, found) if isinstance(n := d.values.get(key), int)]
+    return sum(counts) if counts else None
+
+
+def _joined(first: Dataset, second: Dataset) -> dict[str, Value]:
+    """Lists of both, each item once."""
+    joined: dict[str, Value] = {}
+    for key in _JOINED:
+        items = [*_items(first.values.get(key)), *_items(second.values.get(key))]
+        if items:
+            joined[key] = [item for i, item in enumerate(items) if item not in items[:i]]
+    return joined
+
+
+def _items(value: Value) -> list[Value]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _shown(dataset: Dataset) -> Dataset:
+    if LOGICAL not in dataset.values:
+        return dataset
+    return replace(dataset, values={k: v for k, v in dataset.values.items() if k != LOGICAL})
