@@ -23,16 +23,33 @@ from otel_bridge.settings.doors import (
     Role,
     Tls,
 )
-from otel_bridge.settings.lineage import ColumnLineage, CustomFacet, Dbt, Namespace, Runs, Slot, Trace
+from otel_bridge.settings.lineage import (
+    AliasGroup,
+    AliasRule,
+    ColumnLineage,
+    CustomFacet,
+    DatasetName,
+    Dbt,
+    Identity,
+    NamePattern,
+    Namespace,
+    NameTemplate,
+    Runs,
+    Slot,
+    Trace,
+)
 from otel_bridge.settings.units import STRICT, Duration, Endpoint, Secret, Size
 
 __all__ = [
     "STRICT",
+    "AliasGroup",
+    "AliasRule",
     "Api",
     "ApiKey",
     "ColumnLineage",
     "Consumer",
     "CustomFacet",
+    "DatasetName",
     "Dbt",
     "Destination",
     "Door",
@@ -40,12 +57,15 @@ __all__ = [
     "Endpoint",
     "GrpcDoor",
     "HttpDoor",
+    "Identity",
     "Journal",
     "KafkaConnection",
     "KafkaSasl",
     "KafkaSource",
     "KafkaTls",
     "Log",
+    "NamePattern",
+    "NameTemplate",
     "Namespace",
     "ProfileName",
     "Receive",
@@ -107,6 +127,8 @@ class Consumer:
     """Largest event in bytes; facets are shed to get below it. Default: the profile's limit."""
     namespaces: Mapping[str, str] = field(default_factory=dict)
     """Namespaces, of jobs and datasets alike, that this consumer knows by another name: ours -> its own."""
+    canonical_names: bool = False
+    """Whether each dataset goes out by its canonical name, with its other names as symlinks (docs/identity.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +156,7 @@ class Settings:
     runs: Runs = field(default_factory=Runs)
     dbt: Dbt = field(default_factory=Dbt)
     column_lineage: ColumnLineage = field(default_factory=ColumnLineage)
+    identity: Identity = field(default_factory=Identity)
     facets: tuple[CustomFacet, ...] = ()
     """Facets of your own; see docs/facets.md."""
     trace: Trace = field(default_factory=Trace)

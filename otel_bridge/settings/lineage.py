@@ -108,3 +108,79 @@ class Trace:
 
     url: str | None = None
     """Link to a span in the tracing UI, with `{trace_id}` and `{span_id}`; for Jaeger `http://127.0.0.1:16686/trace/{trace_id}?uiFind={span_id}`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetName:
+    """A dataset as OpenLineage names it."""
+
+    __pydantic_config__ = STRICT
+
+    namespace: str
+    """Its namespace, such as `postgres://db.example:5432`."""
+    name: str
+    """Its name there, such as `shop.public.orders`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasGroup:
+    """Names of one dataset. A canonical name without aliases says that it is not any other canonical one."""
+
+    __pydantic_config__ = STRICT
+
+    canonical: DatasetName
+    """The name that stands for all of them."""
+    aliases: tuple[DatasetName, ...] = ()
+    """Its other names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamePattern:
+    """Which names a rule is for; both expressions must match the whole text."""
+
+    __pydantic_config__ = STRICT
+
+    namespace: str
+    """Regular expression; its named groups `(?P<host>…)` can be used in `to`."""
+    name: str = "(?s:.*)"
+    """Regular expression, with named groups as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameTemplate:
+    """The canonical name that a rule gives."""
+
+    __pydantic_config__ = STRICT
+
+    namespace: str | None = None
+    """Template with `{group}` for each named group that is used. Default: the namespace as it is."""
+    name: str | None = None
+    """Template, as above. Default: the name as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasRule:
+    """Names that are spelled differently by a rule; the first rule that matches a name counts."""
+
+    __pydantic_config__ = STRICT
+
+    match: NamePattern
+    """Names that it is for."""
+    to: NameTemplate
+    """What they are canonically."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Names of one dataset that differ from producer to producer (docs/identity.md)."""
+
+    __pydantic_config__ = STRICT
+
+    aliases: tuple[AliasGroup, ...] = ()
+    """Datasets whose names are known: each `canonical` with its `aliases`."""
+    rules: tuple[AliasRule, ...] = ()
+    """Rules for many names: `match` by regular expressions, `to` by templates."""
+    prefer: tuple[str, ...] = ()
+    """Schemes of namespaces in the order of preference for the canonical name, such as `s3` or `snowflake`."""
+    keep: Duration = Duration(365 * 86400)
+    """How long another name of a dataset is remembered after an event said it last."""
