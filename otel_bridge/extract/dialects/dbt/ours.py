@@ -20,7 +20,7 @@ from otel_bridge.extract.dialects.dbt.facts import (
     Result,
     Told,
 )
-from otel_bridge.extract.dialects.dbt.lenient import read
+from otel_bridge.extract.lenient import read
 from otel_bridge.extract.values import Attributes, integer, kind_of, listing, mapping, text
 from otel_bridge.model import LeftOut, Value
 
