@@ -1,0 +1,119 @@
+"""Where Dagster is listened to: a table of its functions, each wrapped as soon as its module has been imported.
+
+Most are private, though they have had their names and arguments since 1.6: one that is not there is left out, and
+what it would tell is not told. Whatever our own code does, the wrapped function runs once, and its result or
+exception is passed on as it is. What wraps a function is imported with Dagster, not before.
+"""
+
+import importlib
+import sys
+import threading
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from otel_lineage.trouble import guarded, log
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A function `name` (or `Class.method`) of a module, and `around`, which wraps it in wrapt's way.
+
+    `copies` are modules that import the function by name: one that was imported before us gets the wrapped one, too.
+    """
+
+    module: str
+    name: str
+    around: str
+    copies: tuple[str, ...] = ()
+
+
+_EXECUTION = "dagster._core.execution"
+
+HOOKS = (
+    Hook(
+        f"{_EXECUTION}.api",
+        "job_execution_iterator",
+        "runs:around_run",
+        (f"{_EXECUTION}.execute_in_process", f"{_EXECUTION}.host_mode"),
+    ),
+    Hook(
+        f"{_EXECUTION}.plan.execute_plan",
+        "dagster_event_sequence_for_step",
+        "steps:around_step",
+        (f"{_EXECUTION}.plan.external_step",),
+    ),
+    Hook(f"{_EXECUTION}.plan.inputs", "_load_input_with_input_manager", "steps:around_load"),
+    Hook(f"{_EXECUTION}.plan.execute_step", "_store_output", "steps:around_store"),
+    Hook(
+        f"{_EXECUTION}.context.data_version_cache",
+        "DataVersionCache._get_input_asset_event",
+        "steps:around_upstream",
+    ),
+)
+
+_installing = threading.Lock()
+_installed = False
+_removed = False
+_originals: list[tuple[Any, str, Any]] = []
+
+
+def install() -> None:
+    """Wrap what is imported, and the rest when it is."""
+    global _installed, _removed  # noqa: PLW0603  once a process
+    with _installing:
+        _removed = False
+        if _installed:
+            return
+        _installed = True
+    from wrapt import register_post_import_hook
+
+    for hook in HOOKS:
+        register_post_import_hook(_listener(hook), hook.module)
+
+
+def remove() -> None:
+    """Everything as it was before."""
+    global _installed, _removed  # noqa: PLW0603
+    with _installing:
+        _installed, _removed = False, True
+        while _originals:
+            owner, name, original = _originals.pop()
+            setattr(owner, name, original)
+
+
+def _listener(hook: Hook) -> Any:
+    def imported(module: ModuleType) -> None:
+        if not _removed:
+            _wrap(hook, module)
+
+    return imported
+
+
+@guarded("listening to Dagster", fallback=None)
+def _wrap(hook: Hook, module: ModuleType) -> None:
+    from wrapt import FunctionWrapper
+
+    *path, name = hook.name.split(".")
+    owner: Any = module
+    for part in path:
+        owner = getattr(owner, part)
+    original = vars(owner).get(name)
+    if original is None or isinstance(original, FunctionWrapper):
+        if original is None:
+            log.debug("otel-bridge-dagster: this Dagster has no %s in %s", hook.name, hook.module)
+        return
+    wrapped = FunctionWrapper(original, _around(hook))
+    for place in (owner, *_copies(hook, name, original)):
+        _originals.append((place, name, original))
+        setattr(place, name, wrapped)
+
+
+def _around(hook: Hook) -> Any:
+    module, _, name = hook.around.partition(":")
+    return getattr(importlib.import_module(f"otel_bridge_dagster.{module}"), name)
+
+
+def _copies(hook: Hook, name: str, original: Any) -> list[ModuleType]:
+    loaded = (sys.modules.get(module) for module in hook.copies)
+    return [module for module in loaded if module is not None and vars(module).get(name) is original]
