@@ -172,6 +172,19 @@ def text_or_mapping(value: Value) -> Value:
     return found if isinstance(found, dict) else text(found)
 
 
+def compact(values: Mapping[str, Value]) -> dict[str, Value]:
+    """What says something: neither None nor empty.
+
+    >>> compact({"a": False, "b": "", "c": 0, "d": []})
+    {'a': False, 'c': 0}
+    """
+    return {
+        key: value
+        for key, value in values.items()
+        if value is not None and value != "" and value not in ([], {})
+    }
+
+
 def kind_of(value: Value) -> str:
     """What a value is, in the words of a user.
 

@@ -4,8 +4,8 @@ import re
 from typing import Any, Final
 
 from otel_bridge.extract.dialects.dbt.facts import Relation, Result, Test, Told
-from otel_bridge.extract.dialects.dbt.relations import compact
 from otel_bridge.extract.dialects.dbt.states import plain
+from otel_bridge.extract.values import compact
 from otel_bridge.model import Value
 
 OPPOSITE: Final = {

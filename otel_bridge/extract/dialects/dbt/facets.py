@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from otel_bridge.extract.dialects.dbt import assertions
 from otel_bridge.extract.dialects.dbt.facts import Invocation, Kind, Node, Result, Told
-from otel_bridge.extract.dialects.dbt.relations import compact
 from otel_bridge.extract.dialects.dbt.states import plain
+from otel_bridge.extract.values import compact
 from otel_bridge.model import Value
 
 OPERATION = "operation"

@@ -16,10 +16,10 @@ from otel_bridge.extract.dialects.dbt import assertions, jobs, states
 from otel_bridge.extract.dialects.dbt.facets import OPERATION, job_facets, run_facets
 from otel_bridge.extract.dialects.dbt.facts import Kind, Relation, Told
 from otel_bridge.extract.dialects.dbt.naming import UNKNOWN, Naming
-from otel_bridge.extract.dialects.dbt.relations import compact, inputs, outputs, owners, tags
+from otel_bridge.extract.dialects.dbt.relations import inputs, outputs, owners, tags
 from otel_bridge.extract.reading import Reading
 from otel_bridge.extract.source_code import repository
-from otel_bridge.extract.values import Attributes, structure
+from otel_bridge.extract.values import Attributes, compact, structure
 from otel_bridge.extract.wanted import Wanted
 from otel_bridge.model import (
     ErrorDetail,

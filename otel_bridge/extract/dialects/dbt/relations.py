@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from otel_bridge.extract.dialects.dbt.facts import Column, Consumer, Node, Relation, Told
 from otel_bridge.extract.dialects.dbt.naming import Naming
+from otel_bridge.extract.values import compact
 from otel_bridge.model import Value
 
 DBT, DBT_META = "DBT", "DBT_META"
@@ -227,16 +228,3 @@ def _exposure(consumer: Consumer) -> dict[str, Value]:
             "description": consumer.description,
         }
     )
-
-
-def compact(values: Mapping[str, Value]) -> dict[str, Value]:
-    """What says something: neither None nor empty.
-
-    >>> compact({"a": False, "b": "", "c": 0, "d": []})
-    {'a': False, 'c': 0}
-    """
-    return {
-        key: value
-        for key, value in values.items()
-        if value is not None and value != "" and value not in ([], {})
-    }
