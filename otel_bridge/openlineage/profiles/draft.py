@@ -95,7 +95,11 @@ class Draft:
 
     def clear(self, key: str) -> None:
         """Take all datasets of `inputs` or `outputs` away."""
-        self.put(self.members, key, [])
+        self.replace(key, [])
+
+    def replace(self, key: str, datasets: list[Members]) -> None:
+        """Give `inputs` or `outputs` other datasets."""
+        self.put(self.members, key, datasets)
         self._datasets = None
 
     def facets_in(self, slot: str) -> list[Members]:

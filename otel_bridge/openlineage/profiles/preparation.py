@@ -1,5 +1,7 @@
 """From an event to the bytes that one consumer gets, or the reason why it gets none."""
 
+from typing import Protocol
+
 from msgspec import Struct, structs
 
 from otel_bridge.model import Event
@@ -26,10 +28,20 @@ class Prepared(Struct, frozen=True):
     renamed: Event | None = None
 
 
-class Preparation:
-    """The rules of one destination. The same event and path give the same bytes, each time."""
+class Names(Protocol):
+    """Another way to name what an event names (`identity.rewriting.Rewriting`)."""
 
-    def __init__(self, consumer: Consumer) -> None:
+    def touches(self, body: bytes) -> bool:
+        """Whether it may have something to change; a quick look."""
+
+    def apply(self, draft: Draft) -> None:
+        """Change it."""
+
+
+class Preparation:
+    """The rules of one destination. The same event and path give the same bytes, each time, as long as `names` stay."""
+
+    def __init__(self, consumer: Consumer, names: Names | None = None) -> None:
         profile = PROFILES[consumer.profile]
         self.needs_paths = profile.needs_paths
         self._looks = tuple(rule for rule in profile.rules if isinstance(rule, Takes))
@@ -39,6 +51,7 @@ class Preparation:
             for rule in profile.rules
             if not isinstance(rule, Takes | Cap | NamespaceCharacters | NulCharacters)
         )
+        self._names = names if consumer.canonical_names else None
         self._renaming = Renaming(consumer.namespaces, profile.rules)
         size = profile.max_event if consumer.max_event is None else int(consumer.max_event)
         self._limit = Limit(size, profile.cap.encoder if profile.cap else "as it is")
@@ -51,17 +64,22 @@ class Preparation:
                 look.look(event.type)
             for cleaner in self._cleaners:
                 body = cleaner.cleaned(body)
-            renames = self._renaming.touches(body)
-            if not (self._rules or renames or self._limit.exceeded(body)):
+            names = self._names if self._names and self._names.touches(body) else None
+            renames = bool(self._renaming) if names else self._renaming.touches(body)
+            if not (self._rules or names or renames or self._limit.exceeded(body)):
                 return Prepared(body)
-            return self._adapted(event, body, renames, known_path)
+            return self._adapted(event, body, names, renames, known_path)
         except Skipped as reason:
             return Prepared(b"", skipped=str(reason))
         except Refused as reason:
             return Prepared(b"", refused=str(reason))
 
-    def _adapted(self, event: Event, body: bytes, renames: bool, known_path: str | None) -> Prepared:
+    def _adapted(
+        self, event: Event, body: bytes, names: Names | None, renames: bool, known_path: str | None
+    ) -> Prepared:
         draft = Draft(body)
+        if names:
+            names.apply(draft)
         if renames:
             self._renaming.apply(draft)
         for rule in self._rules:

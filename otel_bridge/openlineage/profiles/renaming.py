@@ -42,9 +42,12 @@ class Renaming:
         self._facet = remembering(self._renamed_facet)
         self.new_name: Callable[[str], str] = lru_cache(4096)(self._new_name)
 
+    def __bool__(self) -> bool:
+        return bool(self._needles or self._forbidden)
+
     def touches(self, body: bytes) -> bool:
         """Whether an event may name a namespace that is to be renamed."""
-        if not (self._needles or self._forbidden):
+        if not self:
             return False
         if _ESCAPED.search(body) or any(needle in body for needle in self._needles):
             return True

@@ -1,0 +1,187 @@
+"""All that is known of names, kept up to date one statement at a time."""
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+
+import msgspec
+
+from otel_bridge.extract.data_sources import Name
+from otel_bridge.identity.claims import Claim, Said
+from otel_bridge.identity.resolution import Block, Conflict, Resolution, resolve
+from otel_bridge.identity.rules import Configured
+from otel_bridge.settings import Identity
+
+
+class Why(StrEnum):
+    """What decides that a name stands for another."""
+
+    CONFIGURED = "identity.aliases"
+    RULE = "identity.rules"
+    CLAIMED = "symlinks"
+    ALONE = "nothing"
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why a name is what it is: `claims` are the statements on it, believed or not; `rule` the number of a rule."""
+
+    name: Name
+    canonical: Name
+    names: tuple[Name, ...]
+    why: Why
+    rule: int | None
+    claims: tuple[Claim, ...]
+    conflicts: tuple[Conflict, ...]
+
+
+class Identities:
+    """Names, and which of them stand for others.
+
+    `learn` works on what the new statements are connected with, and nothing else. Look-ups are single reads, and may
+    come from another thread.
+
+    Raises:
+        ValueError: what is configured can't work.
+    """
+
+    def __init__(self, identity: Identity, claims: Iterable[Claim] = ()) -> None:
+        self._configured = Configured(identity)
+        self._claims: dict[Name, list[Claim]] = {}
+        self._renames: dict[Name, list[Claim]] = {}
+        self._near: dict[Name, set[Name]] = {}
+        self._blocks: dict[Name, Block] = {}
+        self._conflicts: dict[Name, tuple[Conflict, ...]] = {}
+        self._namespaces: frozenset[str] = frozenset()
+        self._connect(self._configured.aliases.items())
+        self._connect((name, name) for name in self._configured.canonical)
+        self._settle(set(self._near))
+        self.learn(claims)
+
+    def learn(self, claims: Iterable[Claim]) -> None:
+        """Take statements, each for the first time."""
+        touched: set[Name] = set()
+        for claim in claims:
+            where = self._renames if claim.said is Said.RENAME else self._claims
+            where.setdefault(claim.dataset, []).append(claim)
+            where.setdefault(claim.alias, []).append(claim)
+            if claim.said is Said.SYMLINK:
+                ends = (claim.dataset, claim.alias)
+                self._connect([ends, *((end, self._configured.target(end)) for end in ends)])
+                touched.update(ends)
+        self._settle(touched)
+
+    def canonical(self, name: Name) -> Name:
+        """The name that stands for it; itself, unless something else is known."""
+        block = self._blocks.get(name)
+        if block is None:
+            target = self._configured.target(name)
+            block = self._blocks.get(target) if target != name else None
+            return target if block is None else block.canonical
+        return block.canonical
+
+    def may_rename(self, namespace: str) -> bool:
+        """Whether a name of this namespace may stand for another; a quick look that may say yes for nothing."""
+        return namespace in self._namespaces or self._configured.may_touch(namespace)
+
+    @property
+    def renames_any(self) -> bool:
+        """Whether anything is known at all."""
+        return bool(self._namespaces) or bool(self._configured)
+
+    def type_of(self, name: Name) -> str:
+        """`type` that a symlink gave to this alias, "" if none did."""
+        given = sorted(
+            claim.type for claim in self._claims.get(name, ()) if claim.alias == name and claim.type
+        )
+        return given[0] if given else ""
+
+    def datasets(self) -> list[Block]:
+        """Datasets with several names, by their canonical ones."""
+        blocks = {block.canonical: block for block in list(self._blocks.values()) if len(block.names) > 1}
+        return [blocks[name] for name in sorted(blocks)]
+
+    def conflicts(self) -> list[Conflict]:
+        """Statements that are not believed, and that the configuration does not settle."""
+        found = dict.fromkeys(
+            one for many in list(self._conflicts.values()) for one in many if not one.settled
+        )
+        return sorted(found, key=_place)
+
+    def renames(self) -> list[Claim]:
+        """What was said of former names."""
+        return list(dict.fromkeys(claim for claims in list(self._renames.values()) for claim in claims))
+
+    def explain(self, name: Name) -> Explanation:
+        """Why a name stands for what it stands for."""
+        canonical, block = self.canonical(name), self._blocks.get(name)
+        names = (block or self._blocks.get(canonical) or Block(canonical, tuple({name, canonical}))).names
+        claims = (*self._claims.get(name, ()), *self._renames.get(name, ()))
+        conflicts = tuple(
+            one for one in self._conflicts.get(name, ()) if name == one.alias or name in one.datasets
+        )
+        rule = None if name in self._configured.aliases else self._configured.rule_for(name)
+        return Explanation(
+            name,
+            canonical,
+            tuple(sorted({*names, name})),
+            self._why(name, rule, names),
+            rule,
+            claims,
+            conflicts,
+        )
+
+    def _why(self, name: Name, rule: int | None, names: tuple[Name, ...]) -> Why:
+        if name in self._configured.aliases or name in self._configured.canonical:
+            return Why.CONFIGURED
+        if rule is not None or any(self._configured.target(n) == name != n for n in names):
+            return Why.RULE
+        return Why.CLAIMED if len(names) > 1 else Why.ALONE
+
+    def _connect(self, pairs: Iterable[tuple[Name, Name]]) -> None:
+        for one, other in pairs:
+            self._near.setdefault(one, set()).add(other)
+            self._near.setdefault(other, set()).add(one)
+
+    def _settle(self, touched: set[Name]) -> None:
+        """Resolve again what the names are connected with."""
+        done: set[Name] = set()
+        renaming: set[str] = set()
+        for name in touched:
+            if name not in done:
+                names = reached(name, self._near.__getitem__)
+                done |= names
+                renaming |= self._put(names, self._resolved(names))
+        if not renaming <= self._namespaces:
+            self._namespaces |= renaming
+
+    def _resolved(self, names: set[Name]) -> Resolution:
+        claims = {claim for name in names for claim in self._claims.get(name, ())}
+        return resolve(claims, names, self._configured)
+
+    def _put(self, names: set[Name], found: Resolution) -> set[str]:
+        renaming = set()
+        for block in found.blocks:
+            for name in block.names:
+                self._blocks[name] = block
+                if name != block.canonical:
+                    renaming.add(name.namespace)
+        for name in names:
+            if found.conflicts:
+                self._conflicts[name] = found.conflicts
+            else:
+                self._conflicts.pop(name, None)
+        return renaming
+
+
+def reached(start: Name, near: Callable[[Name], Iterable[Name]]) -> set[Name]:
+    """All names that are connected with one."""
+    found, waiting = {start}, [start]
+    while waiting:
+        for name in near(waiting.pop()):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
+def _place(conflict: Conflict) -> tuple[str, Name, tuple[Name, ...]]:
+    return conflict.reason, conflict.alias or Name("", ""), conflict.datasets
