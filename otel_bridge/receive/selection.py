@@ -35,6 +35,8 @@ _RUN_ID = convention.RUN_ID.encode()
 _EXPORT = convention.EXPORT.encode()
 _RUN, _CONNECTING = b"S", b"C"
 _PARENT_RUN_ID = convention.PARENT_RUN_ID.encode()
+_ATTEMPT = "airflow.task_instance.try_number"
+_ATTEMPT_MARKER = _ATTEMPT.encode()
 _IN_A_SPAN = {convention.EVENT_RUN_START, convention.EVENT_RUN_HEARTBEAT}
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
@@ -164,7 +166,9 @@ class Selection:
             picked.rejected[fault] += 1
         else:
             run = theirs or self._is_run(message, item)
-            key = message.trace_id + message.span_id + (_RUN if run else _CONNECTING)
+            key = (
+                message.trace_id + message.span_id + (_RUN if run else _CONNECTING) + _attempt(message, item)
+            )
             picked.rows.append(Accepted(Kind.SPAN, key, group.wrap(item)))
             self._note_parent(picked, message, item, run)
 
@@ -320,6 +324,14 @@ def _link(span: bytes) -> Accepted | None:
         return None
     payload = frames.link(message.trace_id, message.span_id, message.parent_span_id)
     return Accepted(Kind.LINK, message.trace_id + message.span_id + b"L", payload)
+
+
+def _attempt(message: Any, item: bytes) -> bytes:
+    """What tells the attempts of a task of Airflow apart, which all have one span id; b"" for everything else."""
+    if _ATTEMPT_MARKER not in item:
+        return b""
+    number = next((a.value.int_value for a in message.attributes if a.key == _ATTEMPT), 0)
+    return str(number).encode() if number > 1 else b""
 
 
 def _event_name(message: Any) -> str:

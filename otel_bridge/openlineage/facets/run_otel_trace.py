@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from msgspec import UNSET, Meta
+from msgspec.structs import replace
 
 from otel_bridge.model import LeftOut, SpanRef, Value
 from otel_bridge.openlineage.documents import facet_document
@@ -55,10 +56,15 @@ SHAPE: Final = OtelTrace
 
 
 def build(values: Mapping[str, Value]) -> OtelTrace:
-    """From the span's `SpanRef`, the configured link, and `{flags, service_name, links}`."""
+    """From the span's `SpanRef`, the configured link, and `{flags, service_name, links}`.
+
+    `span_id` beside these is the span's own, where the run has a place in the trace that is not the span's.
+    """
     span, fields = values.get("span"), Fields(values.get("trace", {}), "the trace")
     if not isinstance(span, SpanRef):
         raise LeftOut("there is no span")
+    if own := fields.text("span_id"):
+        span = replace(span, span_id=own)
     flags, links = fields.whole("flags"), fields.get("links")
     return OtelTrace(
         trace_id=span.trace_id,
