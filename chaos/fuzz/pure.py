@@ -10,7 +10,7 @@ from chaos.fuzz.bodies import Bodies, Body
 from chaos.fuzz.foreign import Events
 from chaos.fuzz.outcome import Finding, Outcome
 from otel_bridge.assemble import MemoryRecords
-from otel_bridge.extract import MARKERS
+from otel_bridge.extract import markers
 from otel_bridge.model import Event, Invalid, Refused
 from otel_bridge.openlineage import foreign
 from otel_bridge.openlineage.validate import SpecMissing, Validator
@@ -47,7 +47,7 @@ class Pure:
             self._together(start, min(AT_ONCE, count - start), chance)
 
     def _together(self, start: int, count: int, chance: random.Random) -> None:
-        selection = Selection(MARKERS, self._settings.receive, 10.0)
+        selection = Selection(markers(), self._settings.receive, 10.0)
         conversion = Conversion(self._settings, MemoryRecords())
         for number in range(count):
             body = self._source.any(chance)

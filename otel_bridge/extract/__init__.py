@@ -1,19 +1,40 @@
 """Observations out of spans and log events, one file per dialect. Pure."""
 
+from dataclasses import fields
+from functools import lru_cache
+from operator import attrgetter
+
+from otel_bridge import convention
 from otel_bridge.extract.dialect import Dialect, connecting
 from otel_bridge.extract.dialects.bridge import Bridge
+from otel_bridge.extract.dialects.database import Database
 from otel_bridge.extract.dialects.dbt.dialect import Dbt
+from otel_bridge.extract.dialects.messaging import Messaging
+from otel_bridge.extract.dialects.objectstore import ObjectStore
 from otel_bridge.extract.wanted import Wanted
 from otel_bridge.model import LogEvent, Observation, Span
 from otel_bridge.namespaces import Namespaces
+from otel_bridge.settings import Dialects
 
-__all__ = ["DIALECTS", "MARKERS", "Dialect", "Wanted", "extract"]
+__all__ = ["DIALECTS", "Dialect", "Wanted", "extract", "markers"]
 
-DIALECTS: tuple[Dialect, ...] = (Dbt(), Bridge())
-"""In order: the first that claims a span reads it."""
+DIALECTS: tuple[Dialect, ...] = (Dbt(), Bridge(), Database(), Messaging(), ObjectStore())
+"""In order: the first that claims a span reads it. Those of I/O come last: a run is more than what it reads and writes."""
 
-MARKERS: tuple[bytes, ...] = tuple(dict.fromkeys(m for dialect in DIALECTS for m in dialect.markers))
-"""A span or log event with none of these in its bytes, its resource's or its scope's says nothing."""
+SWITCHES: dict[str, Dialect] = {d.name: d for d in DIALECTS if d.name in {f.name for f in fields(Dialects)}}
+"""Dialects that `settings.Dialects` says something of; all others are always read."""
+
+_modes = attrgetter(*SWITCHES)
+
+
+def markers(dialects: Dialects = Dialects()) -> tuple[bytes, ...]:  # noqa: B008
+    """A span or log event with none of these in its bytes, its resource's or its scope's says nothing.
+
+    >>> b"db.system" in markers(), b"db.system" in markers(Dialects(database="all"))
+    (False, True)
+    """
+    read = _reading(_modes(dialects), marked=False)
+    return tuple(dict.fromkeys(marker for dialect in read for marker in dialect.markers))
 
 
 def extract(item: Span | LogEvent, names: Namespaces, wanted: Wanted = Wanted()) -> list[Observation]:  # noqa: B008
@@ -21,5 +42,14 @@ def extract(item: Span | LogEvent, names: Namespaces, wanted: Wanted = Wanted())
     if isinstance(item, LogEvent):
         found = next((d for d in DIALECTS if d.claims_event(item)), None)
         return list(found.extract_event(item, names, wanted)) if found else []
-    claimed = next((d for d in DIALECTS if d.claims(item)), None)
+    reading = _reading(_modes(wanted.dialects), convention.RUN_ID in item.attributes)
+    claimed = next((d for d in reading if d.claims(item)), None)
     return list(claimed.extract(item, names, wanted)) if claimed else [connecting(item)]
+
+
+@lru_cache(maxsize=16)
+def _reading(modes: tuple[str | bool, ...], marked: bool) -> tuple[Dialect, ...]:
+    """The dialects that may claim a span, by whether it carries `openlineage.run.id`."""
+    skipped = {"off", False} if marked else {"off", False, "marked"}
+    off = {name for name, mode in zip(SWITCHES, modes, strict=True) if mode in skipped}
+    return tuple(dialect for dialect in DIALECTS if dialect.name not in off)

@@ -1,4 +1,4 @@
-"""What the configuration wants of extraction: attributes for custom facets, and names of dbt's datasets."""
+"""What the configuration wants of extraction: attributes for custom facets, names of dbt's datasets, dialects."""
 
 from collections.abc import Iterable, Mapping
 from typing import Self
@@ -6,24 +6,33 @@ from typing import Self
 import msgspec
 
 from otel_bridge.model import Resource, Value
-from otel_bridge.settings import CustomFacet, Dbt
+from otel_bridge.settings import CustomFacet, Dbt, Dialects
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Names of attributes for facets of runs and jobs, and keys of dataset maps for facets of datasets; `dbt`: its settings."""
+    """Names of attributes for facets of runs and jobs, and keys of dataset maps for facets of datasets.
+
+    `dbt` and `dialects` are settings.
+    """
 
     run: frozenset[str] = frozenset()
     job: frozenset[str] = frozenset()
     dataset: frozenset[str] = frozenset()
     dbt: Dbt = Dbt()
+    dialects: Dialects = Dialects()
 
     @classmethod
-    def of(cls, facets: Iterable[CustomFacet], dbt: Dbt = Dbt()) -> Self:  # noqa: B008
+    def of(
+        cls,
+        facets: Iterable[CustomFacet],
+        dbt: Dbt = Dbt(),  # noqa: B008
+        dialects: Dialects = Dialects(),  # noqa: B008
+    ) -> Self:
         """What these facets take their fields from."""
         names: dict[str, set[str]] = {"run": set(), "job": set(), "dataset": set()}
         for facet in facets:
             names[facet.slot if facet.slot in names else "dataset"].update(facet.fields.values())
-        return cls(**{slot: frozenset(found) for slot, found in names.items()}, dbt=dbt)
+        return cls(**{slot: frozenset(found) for slot, found in names.items()}, dbt=dbt, dialects=dialects)
 
 
 def picked(names: frozenset[str], attributes: Mapping[str, Value], resource: Resource) -> dict[str, Value]:

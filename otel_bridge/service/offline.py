@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from otel_bridge.assemble import MemoryRecords
-from otel_bridge.extract import MARKERS
+from otel_bridge.extract import markers
 from otel_bridge.extract.dialects.dbt.artifacts import FILES, kind_of
 from otel_bridge.extract.dialects.dbt.pieces import MANIFEST, RESULTS, SCOPE, MemoryPieces
 from otel_bridge.model import Accepted, BridgeError, Event, Malformed, Omission
@@ -114,7 +114,7 @@ def _run_of(artifacts: Sequence[bytes]) -> str:
 
 
 def _rows(contents: Iterable[tuple[str, bytes]], settings: Settings, signal: Signal) -> Iterator[Accepted]:
-    selection = Selection(MARKERS, settings.receive, settings.runs.parent_wait)
+    selection = Selection(markers(settings.dialects), settings.receive, settings.runs.parent_wait)
     for name, content in contents:
         for where, each, body in _requests(name, content, signal):
             try:

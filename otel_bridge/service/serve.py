@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from otel_bridge.extract import MARKERS
+from otel_bridge.extract import markers
 from otel_bridge.journal import AcceptedLog, AcceptedReader, GroupCommit, converted_up_to, hold, prepare
 from otel_bridge.model import BridgeError
 from otel_bridge.receive import Receiver, Selection
@@ -52,7 +52,7 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             deliver, convert = await _children(stack, settings)
             journal = GroupCommit(AcceptedLog.open(directory, settings.journal))
             stack.push_async_callback(journal.close)
-            selection = Selection(MARKERS, settings.receive, settings.runs.parent_wait)
+            selection = Selection(markers(settings.dialects), settings.receive, settings.runs.parent_wait)
             selection.expect(_recent_traces(directory, settings.runs.parent_wait), time.monotonic_ns())
             receiver = Receiver(selection=selection, journal=journal, settings=settings.receive)
             sources = make_sources(receiver, journal, settings.receive)

@@ -26,10 +26,12 @@ from otel_bridge.settings.doors import (
 from otel_bridge.settings.lineage import (
     AliasGroup,
     AliasRule,
+    Claims,
     ColumnLineage,
     CustomFacet,
     DatasetName,
     Dbt,
+    Dialects,
     Identity,
     NamePattern,
     Namespace,
@@ -46,12 +48,14 @@ __all__ = [
     "AliasRule",
     "Api",
     "ApiKey",
+    "Claims",
     "ColumnLineage",
     "Consumer",
     "CustomFacet",
     "DatasetName",
     "Dbt",
     "Destination",
+    "Dialects",
     "Door",
     "Duration",
     "Endpoint",
@@ -155,6 +159,7 @@ class Settings:
     namespace: Namespace = field(default_factory=Namespace)
     runs: Runs = field(default_factory=Runs)
     dbt: Dbt = field(default_factory=Dbt)
+    dialects: Dialects = field(default_factory=Dialects)
     column_lineage: ColumnLineage = field(default_factory=ColumnLineage)
     identity: Identity = field(default_factory=Identity)
     facets: tuple[CustomFacet, ...] = ()

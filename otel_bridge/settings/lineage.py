@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from otel_bridge.settings.units import STRICT, Duration, Size
 
@@ -75,6 +75,39 @@ class Dbt:
     """How long dbt's own spans wait for the end of the invocation, which tells their parent and the command."""
     keep_artifacts: Duration = Duration(7 * 86400)
     """How long artifacts are kept for spans that are still to come."""
+
+
+class _OffIsFalse:
+    """In YAML an unquoted `off` is false."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(
+            lambda value: "off" if value is False else value, handler(source)
+        )
+
+
+Claims = Annotated[Literal["marked", "all", "off"], _OffIsFalse()]
+"""Which spans a dialect of I/O reads: those with `openlineage.run.id`, all that it knows, or none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialects:
+    """Which spans are read beside those of the convention and of dbt (docs/dialects.md)."""
+
+    __pydantic_config__ = STRICT
+
+    database: Claims = "marked"
+    """Database clients (`db.*`): `marked` reads spans with `openlineage.run.id`, which otel-lineage stamps; `all` every one; `off` none."""
+    messaging: Claims = "marked"
+    """Producers and consumers of topics (`messaging.*`): `marked`, `all` or `off`."""
+    objectstore: Claims = "marked"
+    """Clients of object stores (`aws.s3.*` and the like): `marked`, `all` or `off`."""
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    """Dataset namespace by system (`sqlite`, `kafka`, …), for spans that do not tell where the data is."""
+    schemas: Mapping[str, str] = field(default_factory=dict)
+    """Schema of tables that SQL names without one, by system (`postgresql`), in place of the default; "" for none."""
 
 
 Slot = Literal["run", "job", "dataset", "input", "output"]

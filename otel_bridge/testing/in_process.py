@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from otel_bridge.assemble import MemoryRecords
-from otel_bridge.extract import MARKERS
+from otel_bridge.extract import markers
 from otel_bridge.receive import Selection
 from otel_bridge.service.columns import ColumnStage
 from otel_bridge.service.conversion import Conversion
@@ -28,7 +28,7 @@ class InProcessBridge:
 
     def __init__(self, settings: Settings | None = None) -> None:
         settings = settings or Settings(data_dir="")
-        self._selection = Selection(MARKERS, settings.receive, settings.runs.parent_wait)
+        self._selection = Selection(markers(settings.dialects), settings.receive, settings.runs.parent_wait)
         columns = ColumnStage.of_settings(settings.column_lineage)
         if columns is not None:
             weakref.finalize(self, columns.close)

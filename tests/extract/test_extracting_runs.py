@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_bridge.extract import MARKERS, Wanted, extract
+from otel_bridge.extract import Wanted, extract, markers
 from otel_bridge.model import (
     Dataset,
     DatasetObserved,
@@ -452,7 +452,7 @@ class TestLogEvents:
 
 
 def test_markers():
-    assert MARKERS == (b"openlineage.", b"dbt.runner", b"dbt_core_event_code", b"eval_args")
+    assert markers() == (b"openlineage.", b"dbt.runner", b"dbt_core_event_code", b"eval_args")
 
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text() | st.binary()

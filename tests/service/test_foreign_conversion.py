@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from otel_bridge.assemble import MemoryRecords
-from otel_bridge.extract import MARKERS
+from otel_bridge.extract import markers
 from otel_bridge.journal import (
     AcceptedLog,
     EventReader,
@@ -46,7 +46,7 @@ class Bridge:
         prepare(directory)
         self.settings = Settings(data_dir=str(directory), journal=journal, runs=runs)
         self.accepted = AcceptedLog.open(directory, self.settings.journal)
-        self.selection = Selection(MARKERS, Receive(), runs.parent_wait)
+        self.selection = Selection(markers(), Receive(), runs.parent_wait)
         self.converter = Converter(self.settings)
         self.now_ns = time.time_ns()
 

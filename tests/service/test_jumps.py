@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from otel_bridge.assemble import MemoryRecords, Record
-from otel_bridge.extract import MARKERS
+from otel_bridge.extract import markers
 from otel_bridge.journal import AcceptedLog, EventReader, prepare
 from otel_bridge.model import Tally
 from otel_bridge.receive import Selection
@@ -30,7 +30,7 @@ class Journal:
         self.converter = Converter(self.settings)
 
     def receive(self, *spans: object, at_ns: int) -> None:
-        selection = Selection(MARKERS, self.settings.receive, 10.0)
+        selection = Selection(markers(), self.settings.receive, 10.0)
         rows = selection.select("traces", traces(*spans), at_ns).rows
         self._log.append(rows, [Tally(len(rows))], at_ns)
 
