@@ -4,6 +4,8 @@ import pytest
 from facts_told import Told, facts_of, names, shape
 from tests.dbt.running import WINDOW, Project, require_dbt
 
+pytestmark = pytest.mark.e2e
+
 KEEP_STATE = "import shutil; shutil.copytree('target', 'state')"
 TROUBLE = ("--vars", "{broken: true, bad_day: '2026-11-02'}")
 COMMANDS = {

@@ -11,7 +11,7 @@ from otel_bridge.testing import Sink
 from tests.dbt.running import require_dbt
 from tests.dbt.sacred import Ending, Run, Twins
 
-pytestmark = pytest.mark.xdist_group("dbt-sacred")
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("dbt-sacred")]
 
 HOOKS = """
 on-run-start: ["create table if not exists started (moment varchar)"]
