@@ -10,16 +10,17 @@ import msgspec
 import structlog
 
 from otel_bridge.deliver.ancestry import Ancestry
+from otel_bridge.deliver.canonical import CanonicalNames
 from otel_bridge.deliver.discreet import Discreet
 from otel_bridge.deliver.kinds import KINDS
 from otel_bridge.deliver.ledger import Disk, Ledger
 from otel_bridge.deliver.pump import Pump
 from otel_bridge.deliver.sender import Opening
-from otel_bridge.journal import DeliveryLog, EventReader, Wish
+from otel_bridge.journal import DeliveryLog, EventReader, KnownNames, Wish
 from otel_bridge.model import BridgeError
 from otel_bridge.openlineage.profiles import Preparation
 from otel_bridge.redaction import Redactor
-from otel_bridge.settings import Destination
+from otel_bridge.settings import Destination, Identity
 
 POLL_FIRST_S = 0.02
 POLL_LONGEST_S = 0.1
@@ -48,7 +49,11 @@ class Deliveries:
     """Delivers the event log of a data directory to its destinations."""
 
     def __init__(
-        self, destinations: Iterable[Destination], directory: Path, rng: random.Random | None = None
+        self,
+        destinations: Iterable[Destination],
+        directory: Path,
+        rng: random.Random | None = None,
+        identity: Identity | None = None,
     ) -> None:
         self._destinations = list(destinations)
         self._directory = directory
@@ -56,6 +61,8 @@ class Deliveries:
         self._disk = Disk()
         self._events = EventReader(directory)
         self._ancestry = Ancestry(self._events)
+        self._known = KnownNames(directory, identity or Identity())
+        self._names = CanonicalNames(self._known)
         self._pumps: dict[str, Pump] = {}
         self._underway: set[int] = set()
 
@@ -78,7 +85,13 @@ class Deliveries:
         finally:
             await self._disk.run(written.close)
             await self._disk.run(self._events.close)
+            await self._disk.run(self._known.close)
             self._disk.close()
+
+    @property
+    def known(self) -> KnownNames:
+        """What is known of the names of datasets."""
+        return self._known
 
     def states(self) -> list[DestinationState]:
         """What each destination is doing, in the order of the configuration."""
@@ -97,9 +110,10 @@ class Deliveries:
         sender = Discreet(
             KINDS[destination.type].open(destination.options, opening), Redactor.of(destination.options)
         )
-        preparation = Preparation(destination.consumer)
+        preparation = Preparation(destination.consumer, self._names)
         ancestry = self._ancestry if preparation.needs_paths else None
-        ledger = Ledger(destination.name, self._events, written, self._disk, ancestry)
+        names = self._names if destination.consumer.canonical_names else None
+        ledger = Ledger(destination.name, self._events, written, self._disk, ancestry, names)
         return Pump(destination.name, sender, destination.options, ledger, self._rng, preparation)
 
     async def _look_out(self) -> None:

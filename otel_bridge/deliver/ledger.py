@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from otel_bridge.deliver.ancestry import Ancestry
+from otel_bridge.deliver.canonical import CanonicalNames
 from otel_bridge.deliver.order import Item
 from otel_bridge.deliver.outcome import Rejected
 from otel_bridge.journal import DeadLetter, DeliveryLog, EventReader, Settled, Standing, StoredEvent
@@ -60,7 +61,10 @@ class Redelivery:
 
 
 class Ledger:
-    """Reads and writes for one destination. With `ancestry` its items know the full names of parents."""
+    """Reads and writes for one destination. With `ancestry` its items know the full names of parents.
+
+    `names` are brought up to date whenever events were read.
+    """
 
     def __init__(
         self,
@@ -69,12 +73,14 @@ class Ledger:
         deliveries: DeliveryLog,
         disk: Disk,
         ancestry: Ancestry | None = None,
+        names: CanonicalNames | None = None,
     ) -> None:
         self._destination = destination
         self._events = events
         self._deliveries = deliveries
         self._disk = disk
         self._ancestry = ancestry
+        self._names = names
 
     def settled(self, item: Item, refused: Rejected | None) -> Settled:
         """The entry for an event that is delivered, skipped, or refused for good."""
@@ -116,7 +122,12 @@ class Ledger:
         return await self._disk.run(self._deliveries.drop, self._destination, list(seqs) or None)
 
     def _read(self, after: int, limit: int) -> list[Item]:
-        return [self._item(stored) for stored in self._events.read(after, limit)]
+        return self._named([self._item(stored) for stored in self._events.read(after, limit)])
+
+    def _named(self, read: T) -> T:
+        if self._names:
+            self._names.refresh()
+        return read
 
     def _item(self, stored: StoredEvent, *, letter: bool = False, repeat: bool = False) -> Item:
         path = self._ancestry.parent_path(stored.event) if self._ancestry else None
@@ -140,7 +151,7 @@ class Ledger:
         standing = self._standing()
         read_to = max(standing.ahead, default=standing.cursor)
         between = self._between(standing.cursor, read_to)
-        return read_to, [self._item(stored) for stored in between if stored.seq not in standing.ahead]
+        return read_to, self._named([self._item(s) for s in between if s.seq not in standing.ahead])
 
     def _between(self, after: int, last: int) -> Iterable[StoredEvent]:
         while after < last:
@@ -158,7 +169,7 @@ class Ledger:
             if stored.event.key not in busy:
                 runs.setdefault(stored.event.key, []).append(stored)
         standing = self._standing()
-        return [self._redelivery(letters, dead, standing) for letters in runs.values()]
+        return self._named([self._redelivery(letters, dead, standing) for letters in runs.values()])
 
     def _redelivery(
         self, letters: Sequence[StoredEvent], dead: Collection[int], standing: Standing

@@ -3,7 +3,7 @@
 | file | written by | holds |
 |---|---|---|
 | `accepted.db` | receive, through `GroupCommit` | `AcceptedLog`: spans and log records, counts of the rest, poison |
-| `events.db` | convert | `EventLog`: events, omissions, failures, the assembler's records, other producers' runs, dbt's artifacts |
+| `events.db` | convert | `EventLog`: events, omissions, failures, the assembler's records, other producers' runs, dbt's artifacts, names |
 | `delivery.db` | deliver | `DeliveryLog`: positions of destinations, dead letters |
 
 Each has a reader for other processes, and a table of wishes for the command line (`control`).
@@ -11,6 +11,7 @@ Each has a reader for other processes, and a table of wishes for the command lin
 
 from otel_bridge.journal.accepted import AcceptedLog, AcceptedReader, AcceptedRow
 from otel_bridge.journal.artifacts import ArtifactReader, Kept, SqliteArtifacts
+from otel_bridge.journal.claims import ClaimReader, KnownNames
 from otel_bridge.journal.control import Wish, ask, outcome
 from otel_bridge.journal.deliveries import (
     DeadLetter,
@@ -44,6 +45,7 @@ __all__ = [
     "ArtifactReader",
     "Batch",
     "Bounds",
+    "ClaimReader",
     "ColumnSums",
     "DeadLetter",
     "DeliveryLog",
@@ -54,6 +56,7 @@ __all__ = [
     "Failure",
     "GroupCommit",
     "Kept",
+    "KnownNames",
     "Lock",
     "PoisonReader",
     "Settled",

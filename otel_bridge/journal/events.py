@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 import msgspec
 
 from otel_bridge.journal import control, lock, queries
+from otel_bridge.journal.claims import Claims
 from otel_bridge.journal.database import Reader, count, counters, owned, transaction, unavailable
 from otel_bridge.model import Event, Omission
 from otel_bridge.settings import Journal
@@ -90,6 +91,7 @@ class EventLog:
         self._bytes = totals.get("bytes", 0)
         self._names = set(totals)
         self._claim: tuple[int, int] | None = None
+        self._claims = Claims(connection, totals.get("identity:claims", 0))
 
     @classmethod
     def open(cls, directory: Path, limits: Journal) -> Self:
@@ -166,7 +168,7 @@ class EventLog:
         """Forget events up to `delivered` that are too old or in the way, old failures, records and wishes.
 
         Works in short transactions, at most about a hundred thousand events in one call. Returns how many
-        events, failures and records went.
+        events, failures and records went. What events said of names stays (`forget_names`).
 
         Raises:
             Unavailable: it stopped there; what went before stays gone.
@@ -178,6 +180,18 @@ class EventLog:
             if not removed:
                 break
         return total
+
+    def forget_names(self, before_ns: int) -> int:
+        """Forget statements on names of datasets that no event made since; at most a thousand in one call.
+
+        Raises:
+            Unavailable: nothing was forgotten.
+        """
+        with transaction(self.connection, self.path):
+            changes = self._claims.forget(before_ns, PRUNE_ROWS)
+            count(self.connection, changes)
+        self._claims.saved(changes)
+        return changes["identity:forgotten"]
 
     def close(self) -> None:
         """Close the file and let another writer have it."""
@@ -206,6 +220,7 @@ class EventLog:
         self.connection.executemany(_SQL["insert"], rows)
         self.connection.executemany(_SQL["insert_omission"], omissions)
         changes.update(f"omission:{counted_as(reason)}" for _, _, reason in omissions)
+        changes.update(self._claims.learn(enumerate(events, self._last + 1), now_ns))
         return changes
 
     def _put_unusable(self, omissions: Sequence[Omission]) -> Counter[str]:
@@ -255,6 +270,7 @@ class EventLog:
         self._bytes += changes["bytes"]
         self._names.update(changes)
         self._claim = None
+        self._claims.saved(changes)
 
     def _wishes(self) -> list[control.Wish]:
         try:

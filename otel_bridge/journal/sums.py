@@ -54,7 +54,8 @@ class Sums(msgspec.Struct, frozen=True):
     """Spans and log records up to `waiting_age_s`, then events. Counted since the directory was created.
 
     `rejected` and `omissions` are by reason, `events` by type, `assembly` by what the assembler found;
-    `omissions` counts values. `bytes` are those of the payloads and bodies kept.
+    `omissions` counts values, `refused_names` statements on names of datasets that never count, by reason.
+    `bytes` are those of the payloads and bodies kept.
     """
 
     received: int
@@ -73,6 +74,7 @@ class Sums(msgspec.Struct, frozen=True):
     assembly: dict[str, int]
     column_lineage: ColumnSums
     destinations: dict[str, DestinationSums]
+    refused_names: dict[str, int] = {}
 
 
 def sums(directory: Path) -> Sums:
@@ -125,6 +127,7 @@ def _sums(deliveries: DeliveryReader, events: EventReader, accepted: AcceptedRea
         assembly=labelled(made, "assembly"),
         column_lineage=_columns(labelled(made, "columns")),
         destinations=destinations,
+        refused_names=labelled(made, "identity:refused"),
     )
 
 

@@ -217,6 +217,7 @@ class Converter:
             self._log.prune(delivered_by_all(self._directory, names), now_ns)
             kept_ns = now_ns - int(self._settings.dbt.keep_artifacts * 1e9)
             self._artifacts.prune(kept_ns, min(MAX_BYTES, self._settings.journal.max_events // 4))
+            self._log.forget_names(now_ns - int(self._settings.identity.keep * 1e9))
 
     def _stands_still(self) -> bool:
         """At the limit spans wait in `accepted.db`, which in its turn refuses when it is full."""

@@ -22,7 +22,7 @@ def run(settings: Settings, stdin: BinaryIO, ready: Callable[..., None]) -> None
 
 async def _run(settings: Settings, stdin: BinaryIO, ready: Callable[..., None]) -> None:
     stop, status = asyncio.Event(), Status()
-    deliveries = Deliveries(settings.destinations, Path(settings.data_dir))
+    deliveries = Deliveries(settings.destinations, Path(settings.data_dir), identity=settings.identity)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_listen(stdin, status, stop))
         tasks.create_task(deliveries.run(stop))
