@@ -1,0 +1,1 @@
+select id, upper(region) as region from {{ source('shop', 'customers') }}
