@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import frames, partitions
+from .io_managers import name_of, place
+from .reading import Reading, compact, part
+
 
 @dataclass(frozen=True)
 class Access:
@@ -11,9 +15,62 @@ class Access:
     name: str
     asset_key: Any = None
     dataset: dict[str, Any] = field(default_factory=dict)
+    partitions: dict[str, Any] | None = None
+    is_passing: bool = False
+    """Whether it is one run's own, such as the pickled output of an op, which nobody else will ever read."""
 
 
-def access(io_manager: Any, context: Any, value: Any) -> Access | None:
-    """What was accessed by the IO manager in this context (an InputContext or OutputContext)."""
+def loaded(reading: Reading, io_manager: Any, context: Any, value: Any) -> Access:
+    """What an IO manager has loaded in this InputContext."""
+    what = f"input {context.name}"
+    read = reading.read(f"partitions of {what}", _loaded_partitions, context)
+    return _access(reading, what, io_manager, context, {}, read)
+
+
+def stored(reading: Reading, io_manager: Any, context: Any, value: Any) -> Access:
+    """What an IO manager has stored in this OutputContext."""
+    what = f"output {context.name}"
+    looks = reading.read(f"shape of {what}", frames.shape, value) or {}
+    return _access(reading, what, io_manager, context, looks, None)
+
+
+def _access(
+    reading: Reading,
+    what: str,
+    io_manager: Any,
+    context: Any,
+    looks: dict[str, Any],
+    read: dict[str, Any] | None,
+) -> Access:
+    found = reading.read(what, place, io_manager, context) or {}
+    dataset = {"io_manager": name_of(io_manager)} | looks | found
+    if "relation" in found or "location" in found:
+        dataset["found_by"] = "io_manager"
     key = context.asset_key if context.has_asset_key else None
-    return Access(context.name, key, {"io_manager": type(io_manager).__name__})
+    return Access(context.name, key, dataset, read, key is None and _is_passing(found, context))
+
+
+def expression(context: Any) -> Any:
+    """The column, or those of each dimension, that partitions the table."""
+    output = part(context, "upstream_output") or context
+    return (part(output, "definition_metadata") or {}).get("partition_expr")
+
+
+def _loaded_partitions(context: Any) -> dict[str, Any]:
+    if not context.has_asset_partitions:
+        return {}
+    subset = part(context, "_asset_partitions_subset")
+    told = partitions.of_subset(context.asset_partitions_def, subset)
+    return told | compact({"expression": expression(context)}) if told else {}
+
+
+def _is_passing(found: dict[str, Any], context: Any) -> bool:
+    location = found.get("location")
+    if not location:
+        return not found
+    runs = (
+        part(context, "run_id"),
+        part(context, "upstream_output.run_id"),
+        part(context, "step_context.run_id"),
+    )
+    return any(run and str(run) in location for run in runs)

@@ -92,3 +92,12 @@ def key_of(asset_key: Any) -> list[str]:
 def unique(items: Iterable[T]) -> list[T]:
     """In their order, each once."""
     return list(dict.fromkeys(items))
+
+
+def is_a(value: object, *class_names: str) -> bool:
+    """Whether a class of one of these names is among its classes; none has to be imported to ask.
+
+    >>> is_a(True, "int"), is_a(1.0, "int")
+    (True, False)
+    """
+    return any(known.__name__ in class_names for known in type(value).__mro__)

@@ -6,7 +6,15 @@ from typing import Any
 
 from .reading import compact, public, text
 
-_NOT_THEIRS = ("dagster/", ".dagster/", "otel/", "dagster-k8s/", "dagster-celery-k8s/", "dagster-docker/", "ecs/")
+_NOT_THEIRS = (
+    "dagster/",
+    ".dagster/",
+    "otel/",
+    "dagster-k8s/",
+    "dagster-celery-k8s/",
+    "dagster-docker/",
+    "ecs/",
+)
 """Beginnings of tags that Dagster, its launchers (whole configurations) or otel-bridge-dagster keep in a run."""
 _SECRET = re.compile(
     r"pass(word|wd|phrase)?\b|pwd|secret|token|credential|api[_-]?key|access[_-]?key|private[_-]?key|\bauth(?!or)"

@@ -4,12 +4,21 @@ The hooks call the methods; the rest of `facts` reads the fields. A value that w
 and never kept.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .access import Access, access
+from . import access
+from .access import Access
 from .reading import Reading
+
+STEP_ENDINGS = {
+    "STEP_SUCCESS": "success",
+    "STEP_FAILURE": "failure",
+    "STEP_SKIPPED": "skipped",
+    "STEP_UP_FOR_RETRY": "up_for_retry",
+}
+_RUN_ENDINGS = frozenset({"PIPELINE_SUCCESS", "PIPELINE_FAILURE", "PIPELINE_CANCELED"})
 
 
 @dataclass
@@ -27,23 +36,23 @@ class StepTold:
 
     def loaded(self, io_manager: Any, input_context: Any, value: Any = None) -> None:
         """An input manager (mostly an IO manager) has loaded an input."""
-        self._keep(self.loads, "load", io_manager, input_context, value)
+        self._keep(self.loads, access.loaded, io_manager, input_context, value)
 
     def stored(self, io_manager: Any, output_context: Any, value: Any = None) -> None:
         """An IO manager has stored an output."""
-        self._keep(self.stores, "store", io_manager, output_context, value)
+        self._keep(self.stores, access.stored, io_manager, output_context, value)
 
     def event(self, event: Any) -> None:
         """Any DagsterEvent that the step yields, in their order."""
         kind = str(getattr(event, "event_type_value", ""))
-        data = getattr(event, "event_specific_data", None)
+        data: Any = getattr(event, "event_specific_data", None)
         if kind == "ASSET_MATERIALIZATION":
             self.materializations.append(data.materialization)
         elif kind == "ASSET_OBSERVATION":
             self.observations.append(data.asset_observation)
         elif kind == "ASSET_CHECK_EVALUATION":
             self.checks.append(data)
-        elif kind in _STEP_ENDINGS:
+        elif kind in STEP_ENDINGS:
             self.ending = event
 
     def upstream_event(self, asset_key: Any, record: Any) -> None:
@@ -51,9 +60,9 @@ class StepTold:
         if record is not None:
             self.upstream[asset_key] = record
 
-    def _keep(self, where: list[Access], verb: str, io_manager: Any, context: Any, value: Any) -> None:
+    def _keep(self, where: list[Access], look: Callable[..., Access], *accessed: Any) -> None:
         reading = Reading(unread=self.unread)
-        seen = reading.read(f"{verb} {getattr(context, 'name', '')}", access, io_manager, context, value)
+        seen = reading.read("what an IO manager did", look, reading, *accessed)
         if seen is not None:
             where.append(seen)
 
@@ -72,8 +81,8 @@ class RunTold:
         """Any DagsterEvent of the run, in their order."""
         kind = str(getattr(event, "event_type_value", ""))
         step_key = getattr(event, "step_key", None)
-        if kind in _STEP_ENDINGS and step_key:
-            self.steps[step_key] = _STEP_ENDINGS[kind]
+        if kind in STEP_ENDINGS and step_key:
+            self.steps[step_key] = STEP_ENDINGS[kind]
         if kind == "STEP_FAILURE":
             self.failures.append(event)
         elif kind == "ASSET_MATERIALIZATION":
@@ -89,12 +98,3 @@ class RunTold:
         for event in events:
             self.event(event)
         return self
-
-
-_STEP_ENDINGS = {
-    "STEP_SUCCESS": "success",
-    "STEP_FAILURE": "failure",
-    "STEP_SKIPPED": "skipped",
-    "STEP_UP_FOR_RETRY": "up_for_retry",
-}
-_RUN_ENDINGS = frozenset({"PIPELINE_SUCCESS", "PIPELINE_FAILURE", "PIPELINE_CANCELED"})

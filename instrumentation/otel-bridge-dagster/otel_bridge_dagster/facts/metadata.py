@@ -1,0 +1,109 @@
+"""Metadata of definitions and events: Dagster's table facts in it, and what of the rest can be told."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .connections import of_table_name
+from .locations import absolute
+from .reading import compact, is_a, key_of, part, public, text
+from .tags import looks_secret
+
+Metadata = Mapping[str, Any]
+
+_TABLE_NAMES = ("dagster/table_name", "dagster/relation_identifier")
+_URIS = ("dagster/uri", "uri", "path", "table_uri")
+_SCHEMAS = ("dagster/column_schema", "table_columns", "dataframe_columns", "columns", "schema")
+_DTYPES_OF_NOTHING = frozenset({"object", "Object", "unknown"})
+_ENTRIES_AT_MOST = 50
+
+
+def plain(value: Any) -> Any:
+    """The value in one of Dagster's metadata values, or itself."""
+    return part(value, "value", value) if is_a(value, "MetadataValue") else value
+
+
+def identity(metadata: Metadata) -> dict[str, Any]:
+    """Where the table or file is, if the metadata say so."""
+    for name in _TABLE_NAMES:
+        table = text(plain(metadata.get(name)))
+        if table:
+            return of_table_name(table, text(plain(metadata.get("dagster/storage_kind"))))
+    for name in _URIS:
+        place = text(plain(metadata.get(name)))
+        # a path that is not absolute is one of another process's directory
+        if place and ("://" in place or place.startswith("/")):
+            return {"location": absolute(place)}
+    return {}
+
+
+def schema(metadata: Metadata) -> list[dict[str, Any]]:
+    """The columns of the first table schema among the names that are known for one."""
+    for name in _SCHEMAS:
+        value = plain(metadata.get(name))
+        columns = part(value, "columns") if is_a(value, "TableSchema") else None
+        if columns:
+            return [_column(column, name) for column in columns]
+    return []
+
+
+def column_lineage(metadata: Metadata) -> dict[str, list[dict[str, Any]]]:
+    """`{column: [{asset_key, column}]}`."""
+    told = plain(metadata.get("dagster/column_lineage"))
+    return {
+        str(column): [{"asset_key": key_of(d.asset_key), "column": str(d.column_name)} for d in deps]
+        for column, deps in (part(told, "deps_by_column") or {}).items()
+    }
+
+
+def row_count(all_metadata: Iterable[Metadata]) -> int | None:
+    """Rows that several events of one asset tell: those of partitions add up.
+
+    The events of one output share its metadata: the same value is counted once.
+    """
+    every = list(all_metadata)
+    by_partition = {id(m[_OF_PARTITION]): _number(m[_OF_PARTITION]) for m in every if _OF_PARTITION in m}
+    counts = [count for count in by_partition.values() if count is not None]
+    if counts:
+        return sum(counts)
+    return next((n for m in reversed(every) if (n := _number(m.get("dagster/row_count"))) is not None), None)
+
+
+def told(metadata: Metadata) -> dict[str, Any]:
+    """The scalars in it, without what looks like a secret."""
+    scalars = {str(name): _scalar(plain(value)) for name, value in metadata.items() if not looks_secret(name)}
+    return dict(list(compact(scalars).items())[:_ENTRIES_AT_MOST])
+
+
+def code_source(metadata: Metadata) -> dict[str, Any]:
+    """Where the code is: `{file, line, url}`."""
+    found: dict[str, Any] = {}
+    for reference in part(plain(metadata.get("dagster/code_references")), "code_references") or ():
+        file, url = text(part(reference, "file_path")), text(part(reference, "url"))
+        found = (
+            compact({"file": file, "line": part(reference, "line_number"), "url": url and public(url)})
+            | found
+        )
+    return found
+
+
+_OF_PARTITION = "dagster/partition_row_count"
+
+
+def _column(column: Any, said_in: str) -> dict[str, Any]:
+    shown = text(part(column, "type"))
+    if said_in != _SCHEMAS[0] and shown in _DTYPES_OF_NOTHING:
+        shown = None
+    return compact(
+        {"name": str(column.name), "type": shown, "description": text(part(column, "description"))}
+    )
+
+
+def _number(value: Any) -> int | None:
+    number = plain(value)
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bool | int | float):
+        return value
+    return public(text(value) or "") if isinstance(value, str) else None
