@@ -41,7 +41,9 @@ class AssetSpan:
         """Now it is known that it is told from here."""
         if self.run is None and not self.told_by_dbt:
             step = self.step
-            self.run = start(step.step_context.dagster_run, step.run, step.key[1], step.attempt, self.key, self._told)
+            self.run = start(
+                step.step_context.dagster_run, step.run, step.key[1], step.attempt, self.key, self._told
+            )
 
     @guarded("ending an asset", fallback=None)
     def end(self, failure: Failure | None, error: BaseException | None) -> None:
@@ -77,7 +79,13 @@ def text_of(key: Any) -> str:
 
 
 def start(
-    dagster_run: Any, step: LineageRun, step_key: str, attempt: int, key: Any, told: Attributes, start_ns: int | None = None
+    dagster_run: Any,
+    step: LineageRun,
+    step_key: str,
+    attempt: int,
+    key: Any,
+    told: Attributes,
+    start_ns: int | None = None,
 ) -> LineageRun:
     """An asset's span with its start."""
     run_id, asset = dagster_run.run_id, text_of(key)

@@ -10,7 +10,12 @@ STACK_LIMIT = 32 * 1024
 MESSAGE_LIMIT = 4 * 1024
 STOPS = frozenset({"DagsterExecutionInterruptedError", "KeyboardInterrupt", "SystemExit", "GeneratorExit"})
 FRAMES_OF_DAGSTER = frozenset(
-    {"DagsterExecutionStepExecutionError", "RetryRequestedFromPolicy", "RetryRequested", "DagsterSubprocessError"}
+    {
+        "DagsterExecutionStepExecutionError",
+        "RetryRequestedFromPolicy",
+        "RetryRequested",
+        "DagsterSubprocessError",
+    }
 )
 
 
@@ -59,10 +64,10 @@ def of_info(info: Any) -> Failure | None:
     while info.cls_name in FRAMES_OF_DAGSTER and info.cause is not None:
         info = info.cause
     kind = str(info.cls_name or "Error")
-    message = str(info.message).strip().removeprefix(f"{kind}:").strip()
-    full_name, colon, rest = message.partition(": ")
-    if colon and full_name.rpartition(".")[2] == kind:
-        message = rest
+    message = str(info.message).strip()
+    full_name, _, rest = message.partition(":")
+    if full_name.rpartition(".")[2] == kind:
+        message = rest.strip()
     return Failure(kind, message[:MESSAGE_LIMIT], str(info.to_string())[:STACK_LIMIT])
 
 

@@ -50,7 +50,31 @@ HOOKS = (
         "DataVersionCache._get_input_asset_event",
         "steps:around_upstream",
     ),
+    Hook(
+        "dagster._core.executor.base",
+        "Executor.log_failure_or_retry_event_after_error",
+        "crashes:around_crash",
+    ),
+    Hook(
+        "dagster._core.executor.base",
+        "Executor.get_failure_or_retry_event_after_crash",
+        "crashes:around_crash",
+    ),
+    Hook(
+        "dagster._core.executor.multiprocess",
+        "MultiprocessExecutorChildProcessCommand.__init__",
+        "children:around_command",
+    ),
+    Hook("dagster._core.instance", "DagsterInstance.handle_new_event", "crashes:around_event"),
+    Hook(
+        "dagster._core.instance.methods.event_methods",
+        "EventMethods.handle_new_event",
+        "crashes:around_event",
+    ),
+    Hook("dagster._core.log_manager", "DagsterLogHandler._convert_record", "logs:around_record"),
+    Hook("dagster._core.pipes.context", "PipesSession.get_bootstrap_env_vars", "pipes:around_env"),
 )
+"""A function that has moved or changed its name is here once for each."""
 
 _installing = threading.Lock()
 _installed = False

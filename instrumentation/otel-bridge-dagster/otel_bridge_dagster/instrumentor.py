@@ -6,7 +6,7 @@ from typing import Any
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from otel_lineage.trouble import guarded
 
-from otel_bridge_dagster import hooks, settings
+from otel_bridge_dagster import hooks, quiet, settings
 
 DEPENDENCIES = ("dagster >= 1.6",)
 
@@ -21,6 +21,7 @@ class DagsterInstrumentor(BaseInstrumentor):
     @guarded("instrumenting Dagster", fallback=None)
     def _instrument(self, **kwargs: Any) -> None:
         if settings.switched_on():
+            quiet.keep_out_of_output()
             hooks.install()
 
     @guarded("leaving Dagster alone", fallback=None)

@@ -1,5 +1,6 @@
 """One Dagster run, in the process that works on it: from its first event to its last."""
 
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -10,7 +11,7 @@ from otel_lineage.identity import SpanIds
 from otel_lineage.trouble import guarded
 
 from otel_bridge_dagster import attributes as names
-from otel_bridge_dagster import errors, facts, ids, jobs, parents, settings
+from otel_bridge_dagster import errors, facts, ids, jobs, parents, settings, tags
 from otel_bridge_dagster.facts.told import RunTold
 from otel_bridge_dagster.listening import listened
 
@@ -19,6 +20,14 @@ Attributes = dict[str, Any]
 CANCELED = "PIPELINE_CANCELED"
 FAILURE = "PIPELINE_FAILURE"
 SUCCESS = "PIPELINE_SUCCESS"
+BEGINNINGS = frozenset({"STEP_START", "STEP_RESTARTED"})
+
+_open: dict[str, "RunSpan"] = {}
+
+
+def open_run(run_id: str) -> "RunSpan | None":
+    """The run, if this process works on it."""
+    return _open.get(run_id)
 
 
 def around_run(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -41,6 +50,8 @@ class RunSpan:
         self.run = run
         self.run_id = job_context.run_id
         self.seen = RunTold()
+        self.started_ns: dict[str, int] = {}
+        self.explained: dict[str, str] = {}
         self._told = told
 
     @classmethod
@@ -53,7 +64,9 @@ class RunSpan:
         told = facts.run_start(job_context)
         run = start(dagster_run, told)
         parents.opened(dagster_run.run_id, run)
-        return cls(job_context, run, told)
+        tags.write(job_context.instance, dagster_run, run)
+        made = _open[dagster_run.run_id] = cls(job_context, run, told)
+        return made
 
     def context(self) -> Context:
         """In which the run is the current one."""
@@ -63,15 +76,30 @@ class RunSpan:
     def event(self, event: Any) -> None:
         """An event of the run, of whatever step and process."""
         self.seen.event(event)
+        if event.event_type_value in BEGINNINGS and event.step_key:
+            self.started_ns[event.step_key] = time.time_ns()
+        elif event.event_type_value == "ENGINE_EVENT" and event.step_key and errors.of_event(event):
+            self.explained[event.step_key] = str(event.message or "")
 
     @guarded("ending a Dagster run", fallback=None)
     def end(self, error: BaseException | None) -> None:
         """Tell how it ended."""
-        parents.closed(self.run_id)
         try:
+            self._tell_unreached()
             self._judge(error)
         finally:
+            _open.pop(self.run_id, None)
+            parents.closed(self.run_id)
             self.run.end()
+
+    @guarded("telling what was never reached", fallback=None)
+    def _tell_unreached(self) -> None:
+        from otel_bridge_dagster.crashes import unreached  # it imports this module
+
+        if self.seen.ending is None:
+            return
+        for step, why in unreached(self.job_context, self.seen, self.started_ns):
+            step.skip(why)
 
     def _judge(self, error: BaseException | None) -> None:
         for name, value in facts.run_end(self.job_context, self.seen, error).items():

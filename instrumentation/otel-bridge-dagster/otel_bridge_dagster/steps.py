@@ -24,7 +24,12 @@ _open: dict[tuple[str, str], "StepSpan"] = {}
 
 def step_of(step_context: Any) -> "StepSpan | None":
     """The open step that this context of Dagster's belongs to."""
-    return _open.get((step_context.run_id, step_context.step.key))
+    return open_step(step_context.run_id, step_context.step.key)
+
+
+def open_step(run_id: str, step_key: str) -> "StepSpan | None":
+    """The step that this process executes."""
+    return _open.get((run_id, step_key))
 
 
 def around_step(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
