@@ -7,6 +7,8 @@ from operator import attrgetter
 from otel_bridge import convention
 from otel_bridge.extract.dialect import Dialect, connecting
 from otel_bridge.extract.dialects.bridge import Bridge
+from otel_bridge.extract.dialects.dagster.dialect import Dagster
+from otel_bridge.extract.dialects.dagster.otel import DagsterOtel
 from otel_bridge.extract.dialects.database import Database
 from otel_bridge.extract.dialects.dbt.dialect import Dbt
 from otel_bridge.extract.dialects.messaging import Messaging
@@ -18,7 +20,15 @@ from otel_bridge.settings import Dialects
 
 __all__ = ["DIALECTS", "Dialect", "Wanted", "extract", "markers"]
 
-DIALECTS: tuple[Dialect, ...] = (Dbt(), Bridge(), Database(), Messaging(), ObjectStore())
+DIALECTS: tuple[Dialect, ...] = (
+    Dbt(),
+    Dagster(),
+    DagsterOtel(),
+    Bridge(),
+    Database(),
+    Messaging(),
+    ObjectStore(),
+)
 """In order: the first that claims a span reads it. Those of I/O come last: a run is more than what it reads and writes."""
 
 SWITCHES: dict[str, Dialect] = {d.name: d for d in DIALECTS if d.name in {f.name for f in fields(Dialects)}}

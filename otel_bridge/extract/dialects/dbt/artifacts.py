@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from otel_bridge.extract.dialects.dbt import manifest, results
 from otel_bridge.extract.dialects.dbt.facts import Column, Relation
-from otel_bridge.extract.lenient import read as read_leniently
 from otel_bridge.extract.dialects.dbt.pieces import CATALOG, MANIFEST, RUN_RESULTS, SOURCES, Piece
 from otel_bridge.extract.dialects.dbt.shapes import (
     Catalog,
@@ -29,6 +28,7 @@ from otel_bridge.extract.dialects.dbt.shapes import (
     Results,
     Table,
 )
+from otel_bridge.extract.lenient import read as read_leniently
 from otel_bridge.extract.values import Attributes
 from otel_bridge.model import BridgeError
 

@@ -1,10 +1,10 @@
-"""What the facets of dbt share: names as dbt writes them, and their schema from their shape."""
+"""What facets of dbt and Dagster share: names with underscores, and their schema from their shape."""
 
 from msgspec import Meta
 
 
 def named(name: str) -> str:
-    """Fields are named as dbt names them, with underscores."""
+    """Fields are named as dbt and Dagster name them, with underscores."""
     return name
 
 
