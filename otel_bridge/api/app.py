@@ -12,10 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from otel_bridge import __version__
+from otel_bridge.api import aliases
 from otel_bridge.api.access import Access, caller
 from otel_bridge.api.exposition import Exposition
 from otel_bridge.api.figures import Figures, Status
 from otel_bridge.api.intake import PATHS, Intake
+from otel_bridge.journal import KnownNames
 from otel_bridge.model import BridgeError
 from otel_bridge.settings import ApiKey, Receive
 
@@ -29,10 +31,11 @@ def make_app(
     status: Status,
     keys: Sequence[ApiKey] = (),
     receive: Receive | None = None,
+    known: KnownNames | None = None,
 ) -> Starlette:
     """The API as an ASGI application. With `keys`, whatever `access.needed` does not leave open needs one.
 
-    `receive` has the limits of events of other producers.
+    `receive` has the limits of events of other producers. `known` are the names of datasets.
     """
     routes = Routes(figures, schemas, status)
     intake = Intake(status, receive or Receive())
@@ -43,6 +46,7 @@ def make_app(
             Route("/metrics", routes.metrics),
             Route("/facets/{version}/{name}.json", routes.facet),
             *(Route(path, intake.take, methods=["POST"]) for path in PATHS),
+            *([Route(aliases.PATH, aliases.Aliases(known).take)] if known else []),
         ],
         middleware=[Middleware(Access, keys=keys)],
         exception_handlers={HTTPException: _refused, BridgeError: _trouble, Exception: _defect},
@@ -70,6 +74,7 @@ class Routes:
             "metrics": f"{base}/metrics",
             "lineage": f"{base}{PATHS[0]}",
             "dbt_artifacts": f"{base}{PATHS[-1]}",
+            "aliases": f"{base}{aliases.PATH}",
             "facets": facets,
         }
         return _json({"name": "otel-bridge", "version": __version__, **paths})

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from otel_bridge.deliver import DestinationState
-from otel_bridge.journal import ColumnSums, DestinationSums, Sums, sums
+from otel_bridge.identity.telling import Counts
+from otel_bridge.journal import ColumnSums, DestinationSums, KnownNames, Sums, sums
 from otel_bridge.kafka import SourceState
 from otel_bridge.telemetry.metrics import Points
 
@@ -81,6 +82,7 @@ class Figures(msgspec.Struct, frozen=True):
     sums: Sums
     destinations: list[Destination]
     max_events: int
+    identity: Counts = Counts()
 
     @property
     def trouble(self) -> str:
@@ -115,6 +117,7 @@ class Figures(msgspec.Struct, frozen=True):
             "omissions": sums.omissions,
             "assembly": sums.assembly,
             "column_lineage": msgspec.to_builtins(sums.column_lineage),
+            "identity": {**msgspec.to_builtins(self.identity), "refused": sums.refused_names},
             "journal_bytes": {"spans": sums.accepted_bytes, "events": sums.events_bytes},
             "destinations": msgspec.to_builtins(self.destinations),
         }
@@ -124,12 +127,15 @@ class Figures(msgspec.Struct, frozen=True):
         return {
             **_of_service(self.sums, accepting),
             **_of_columns(self.sums.column_lineage),
+            **_of_identity(self.identity, self.sums.refused_names),
             **_of_sources(sources),
             **_of_destinations(self.destinations),
         }
 
 
-async def read(directory: Path, states: Sequence[DestinationState], max_events: int) -> Figures:
+async def read(
+    directory: Path, states: Sequence[DestinationState], max_events: int, known: KnownNames
+) -> Figures:
     """Read the journal now, in a thread.
 
     Raises:
@@ -137,7 +143,8 @@ async def read(directory: Path, states: Sequence[DestinationState], max_events: 
     """
     found = await asyncio.to_thread(sums, directory)
     destinations = [_destination(state, found.destinations.get(state.name)) for state in states]
-    return Figures(found, destinations, max_events)
+    counts = await asyncio.to_thread(lambda: Counts.of(known.current()))
+    return Figures(found, destinations, max_events, counts)
 
 
 def _destination(state: DestinationState, found: DestinationSums | None) -> Destination:
@@ -193,6 +200,15 @@ def _of_columns(sums: ColumnSums) -> Points:
         "otel_bridge.column_lineage.unresolved": _by(sums.gaps, "reason"),
         "otel_bridge.column_lineage.statements": _by(sums.statements, "outcome"),
         "otel_bridge.column_lineage.cpu": [(sums.cpu_s, {})],
+    }
+
+
+def _of_identity(counts: Counts, refused: Mapping[str, int]) -> Points:
+    return {
+        "otel_bridge.identity.datasets": [(counts.datasets, {})],
+        "otel_bridge.identity.aliases": [(counts.aliases, {})],
+        "otel_bridge.identity.conflicts": _by(counts.conflicts, "reason"),
+        "otel_bridge.identity.refused": _by(refused, "reason"),
     }
 
 

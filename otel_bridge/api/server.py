@@ -51,10 +51,11 @@ async def serve_api(
     """
 
     async def figures() -> Figures:
-        return await read(Path(settings.data_dir), deliveries.states(), settings.journal.max_events)
+        limit = settings.journal.max_events
+        return await read(Path(settings.data_dir), deliveries.states(), limit, deliveries.known)
 
     warn_if_exposed(settings.api)
-    app = make_app(figures, schemas, status, settings.api.keys, settings.receive)
+    app = make_app(figures, schemas, status, settings.api.keys, settings.receive, deliveries.known)
     server = _Server(_config(app, settings))
     listening = await _bound(settings.api.endpoint)
     throw_away_unread(listening, settings.receive.idle_timeout)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import click
 
+from otel_bridge.cli import identity_findings
 from otel_bridge.cli.options import configured, data_dir
-from otel_bridge.journal import ColumnSums, EventReader, Sums, counted_as, known_sources, sums
+from otel_bridge.journal import ColumnSums, EventReader, KnownNames, Sums, counted_as, known_sources, sums
 from otel_bridge.openlineage.foreign import INVALID_EVENT
 from otel_bridge.settings import Settings
 
@@ -19,7 +20,7 @@ def command(settings: Settings) -> None:
     """Examine the journal; each finding comes with what to do. Exit code 1 if there is one."""
     directory = data_dir(settings)
     figures = sums(directory)
-    events = EventReader(directory)
+    events, names = EventReader(directory), KnownNames(directory, settings.identity).current()
     findings = [
         *_received(figures, settings),
         *_messages(known_sources(directory)),
@@ -27,11 +28,14 @@ def command(settings: Settings) -> None:
         *_omissions(figures, events),
         *_parents(figures, settings),
         *_destinations(figures, settings),
+        *identity_findings.findings(names, figures),
     ]
     for finding in findings:
         click.echo(f"- {finding}")
     if figures.column_lineage.columns:
         click.echo(_column_lineage(figures.column_lineage))
+    for line in identity_findings.remarks(names, figures, events):
+        click.echo(line)
     if findings:
         raise SystemExit(1)
     click.echo(

@@ -17,6 +17,7 @@ COMMANDS = {
     "events": "otel_bridge.cli.events",
     "dead-letters": "otel_bridge.cli.dead_letters",
     "replay": "otel_bridge.cli.replay",
+    "aliases": "otel_bridge.cli.aliases",
     "doctor": "otel_bridge.cli.doctor",
 }
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from otel_bridge import identity
+from otel_bridge.extract.mappings import check_mappings
 from otel_bridge.kafka import check_connection, check_topic_name
 from otel_bridge.namespaces import Namespaces
 from otel_bridge.openlineage import check_custom_facets
@@ -22,6 +24,7 @@ POSITIVE = (
     "runs.lost_after",
     "column_lineage.time_limit",
     "column_lineage.max_statement",
+    "identity.keep",
 )
 OURS = frozenset({"enable.auto.commit", "enable.auto.offset.store", "group.id", "auto.offset.reset"})
 """Properties of librdkafka that are not the user's in a source."""
@@ -39,6 +42,8 @@ def problems(settings: Settings) -> list[str]:
         *_urls(settings),
         *_namespace(settings),
         *(f"facets: {line}" for line in check_custom_facets(settings)),
+        *check_mappings(settings.mappings),
+        *identity.problems(settings.identity),
     ]
 
 

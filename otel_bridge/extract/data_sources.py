@@ -143,6 +143,11 @@ def dialect_of(kind: str) -> str:
     return _SQL_DIALECTS.get(kind, kind)
 
 
+def default_port(scheme: str) -> int | None:
+    """The port that a namespace of this scheme means without one."""
+    return _PORTS.get(scheme)
+
+
 def namespace_of(connection: Connection) -> str | None:
     """The namespace of what the connection leads to; None if the connection does not tell.
 

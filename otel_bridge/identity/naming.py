@@ -62,8 +62,9 @@ def spelled(name: Name) -> Name:
     if kind_of(name) is not Kind.LOCATION:
         return name
     scheme = scheme_of(name.namespace)
+    path = name.name.lstrip("/") if _SPELLINGS.get(scheme, scheme) in ("s3", "gs") else name.name
     namespace = _SPELLINGS.get(scheme, scheme) + name.namespace[len(scheme) :]
-    return Name(namespace.rstrip("/"), name.name.rstrip("/") or name.name)
+    return Name(namespace.rstrip("/"), path.rstrip("/") or name.name)
 
 
 def type_of(name: Name) -> str:

@@ -79,6 +79,24 @@ METRICS: tuple[Metric, ...] = (
         "counter",
         "Processor time of the process that analyses statements.",
     ),
+    Metric(
+        "otel_bridge.identity.datasets", "{dataset}", "gauge", "Datasets that are known by several names."
+    ),
+    Metric("otel_bridge.identity.aliases", "{name}", "gauge", "Names of datasets that stand for another."),
+    Metric(
+        "otel_bridge.identity.conflicts",
+        "{conflict}",
+        "gauge",
+        "Names of datasets about which events contradict each other.",
+        ("reason",),
+    ),
+    Metric(
+        "otel_bridge.identity.refused",
+        "{statement}",
+        "counter",
+        "Statements on other names of datasets that never count.",
+        ("reason",),
+    ),
     Metric("otel_bridge.journal.size", "By", "gauge", "Payload bytes kept in the journal.", ("part",)),
     Metric(
         "otel_bridge.source.messages",

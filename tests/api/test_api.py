@@ -95,6 +95,23 @@ COLUMNS = {
 }  # fmt: skip
 
 
+def symlinked(name: str, *aliases: tuple[str, str]) -> dict[str, Any]:
+    identifiers = [{"namespace": ns, "name": n, "type": "TABLE"} for ns, n in aliases]
+    return {"namespace": "s3://lake", "name": name, "facets": {"symlinks": {"identifiers": identifiers}}}
+
+
+NAMES = json.dumps(
+    {
+        "inputs": [
+            symlinked("a", ("hive://m", "shop.a"), ("hive://m", "shop.b")),
+            symlinked("b", ("hive://m", "shop.b")),
+            symlinked("c", ("hive://m", "")),
+        ]
+    }
+).encode()
+"""One alias, one conflict, one symlink without a name."""
+
+
 def write_journal(directory: Path) -> None:
     """Five items received, two accepted, one converted, the other failed, two events."""
     prepare(directory)
@@ -106,7 +123,7 @@ def write_journal(directory: Path) -> None:
     large = json.dumps({"job": {"facets": {"sql": {"query": "x" * 1000}}}}).encode()
     made = [
         Event(kind, "r", "", 1, "n", "j", "", "", body, (Omission("a.b", "no text"),))
-        for kind, body in (("START", large), ("FAIL", b"{}"))
+        for kind, body in (("START", large), ("FAIL", NAMES))
     ]
     batch = Batch(
         events=made,

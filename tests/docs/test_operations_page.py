@@ -14,6 +14,7 @@ METRICS = (ROOT / "docs/metrics.md").read_text()
 BY_REASON = {"received.rejected", "events", "omissions", "assembly"}
 BY_REASON |= {"destinations[].dead_reasons", "destinations[].attempts"}
 BY_REASON |= {"column_lineage.gaps", "column_lineage.statements"}
+BY_REASON |= {"identity.conflicts", "identity.refused"}
 BY_REASON |= {"destinations[].skipped_reasons", "destinations[].shed"}
 
 
