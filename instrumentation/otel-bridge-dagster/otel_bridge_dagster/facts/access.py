@@ -7,6 +7,8 @@ from . import frames, partitions
 from .io_managers import name_of, place
 from .reading import Reading, compact, part
 
+_TYPES_OF_ANYTHING = (None, type(None), Any)
+
 
 @dataclass(frozen=True)
 class Access:
@@ -32,6 +34,24 @@ def stored(reading: Reading, io_manager: Any, context: Any, value: Any) -> Acces
     what = f"output {context.name}"
     looks = reading.read(f"shape of {what}", frames.shape, value) or {}
     return _access(reading, what, io_manager, context, looks, None)
+
+
+def planned(reading: Reading, context: Any, asset_key: Any) -> dict[str, Any]:
+    """Where the IO manager would have stored an asset that a step failed to make; only of outputs that have a type.
+
+    An output of any type may as well be one that the user's code writes by itself.
+    """
+    from dagster._core.execution.plan.outputs import StepOutputHandle
+
+    for output in part(context, "step.step_outputs") or ():
+        if output.properties.asset_key == asset_key:
+            kind = context.op_def.output_def_named(output.name).dagster_type
+            if part(kind, "typing_type") not in _TYPES_OF_ANYTHING:
+                handle = StepOutputHandle(context.step.key, output.name)
+                return stored(
+                    reading, context.get_io_manager(handle), context.get_output_context(handle), None
+                ).dataset
+    return {}
 
 
 def _access(

@@ -56,22 +56,26 @@ def _loaded(entry: EntryPoint) -> Any:
     return entry.load()
 
 
+def connection_of(io_manager: Any, config: Any) -> dict[str, Any] | None:
+    """The connection of one of Dagster's database IO managers; None of any other."""
+    if not is_a(io_manager, "DbIOManager"):
+        return None
+    return connection(_kind_of(io_manager), config or {}, text(part(io_manager, "_database")))
+
+
+def _kind_of(io_manager: Any) -> str | None:
+    client = type(part(io_manager, "_db_client"))
+    return kind_of(client.__module__, client.__name__, name_of(io_manager), type(io_manager).__name__)
+
+
 def _table(io_manager: Any, context: Any) -> dict[str, Any]:
     """Of Dagster's DbIOManager and its kin (DuckDB, Snowflake, BigQuery, Iceberg, Delta Lake, ...)."""
-    sliced = _table_slice(io_manager, context)
-    client = part(io_manager, "_db_client")
-    kind = kind_of(
-        type(client).__module__, type(client).__name__, name_of(io_manager), type(io_manager).__name__
-    )
-    config = part(context, "resource_config") or {}
-    database = text(sliced.database)
+    sliced, config = _table_slice(io_manager, context), part(context, "resource_config") or {}
+    kind, database = _kind_of(io_manager), text(sliced.database)
     if kind == "deltalake":
         root = text(part(config, "root_uri"))
-        return (
-            {"location": absolute(f"{root.rstrip('/')}/{sliced.schema}/{sliced.table}"), "format": "delta"}
-            if root
-            else {}
-        )
+        place = f"{root.rstrip('/')}/{sliced.schema}/{sliced.table}" if root else None
+        return {"location": absolute(place), "format": "delta"} if place else {}
     shown = catalog_of(database_path(database)) if kind == "duckdb" else database
     relation = compact({"database": shown, "schema": text(sliced.schema), "identifier": text(sliced.table)})
     return {"connection": connection(kind, config, database), "relation": relation}

@@ -3,21 +3,25 @@
 from collections.abc import Iterable
 from typing import Any
 
-from . import asset, metadata, partitions
-from .reading import compact, key_of, part, text
+from . import access, asset, metadata, partitions
+from .reading import Reading, compact, key_of, part, text
 from .told import StepTold
 
 _VERSION = "dagster/data_version"
+_LOOKS = ("schema", "row_count")
+"""What an IO manager's value shows; metadata say it better."""
 
 
-def output(context: Any, asset_key: Any, told: StepTold) -> dict[str, Any]:
+def output(reading: Reading, context: Any, asset_key: Any, told: StepTold) -> dict[str, Any]:
     """The dataset map of an asset that the step makes, whether it came to that or not."""
     node = asset.node_of(context, asset_key)
     events = [m for m in told.materializations if m.asset_key == asset_key]
     dataset = of_events(asset_key, events, node)
-    stored = next((s.dataset for s in told.stores if s.asset_key == asset_key), {})
-    place = stored if "found_by" in stored else {k: v for k, v in stored.items() if k != "found_by"}
-    dataset = _looks(stored) | dataset | {k: v for k, v in place.items() if k not in {"schema", "row_count"}}
+    stored = next((s.dataset for s in told.stores if s.asset_key == asset_key), None)
+    if stored is None:
+        stored = {} if events else reading.read("place", access.planned, reading, context, asset_key) or {}
+    looks = {name: stored[name] for name in _LOOKS if name in stored}
+    dataset = looks | dataset | {name: value for name, value in stored.items() if name not in _LOOKS}
     return dataset | compact({"partitions": written(context, node, events)})
 
 
@@ -94,10 +98,6 @@ def _first_identity(said: list[Any]) -> dict[str, Any]:
 def _first(reader: Any, sources: list[Any]) -> Any:
     """What the first source has to say that has anything to say."""
     return next((found for source in sources if (found := reader(source))), None)
-
-
-def _looks(stored: dict[str, Any]) -> dict[str, Any]:
-    return {name: stored[name] for name in ("schema", "row_count") if name in stored}
 
 
 def _described(events: list[Any]) -> str | None:

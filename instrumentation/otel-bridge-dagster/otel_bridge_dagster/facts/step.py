@@ -40,7 +40,7 @@ def asset_end(context: Any, asset_key: Any, told: StepTold, error: BaseException
     """Attributes of an asset whose step has ended."""
     reading = _asset(Reading(unread=told.unread), context, asset_key)
     reading.add(names.INPUTS, _inputs_of_asset, reading, context, asset_key, told)
-    reading.add(names.OUTPUTS, lambda: [outputs.output(context, asset_key, told)])
+    reading.add(names.OUTPUTS, lambda: [outputs.output(reading, context, asset_key, told)])
     reading.add(names.CHECKS, _checks, told, (asset_key,), ())
     reading.add(names.OBSERVATIONS, outputs.observed, context, told, (asset_key,))
     reading.add(names.RESULT, _asset_result, asset_key, told, error)

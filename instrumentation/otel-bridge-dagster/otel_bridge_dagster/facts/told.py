@@ -39,7 +39,7 @@ class StepTold:
         self._keep(self.loads, access.loaded, io_manager, input_context, value)
 
     def stored(self, io_manager: Any, output_context: Any, value: Any = None) -> None:
-        """An IO manager has stored an output."""
+        """An IO manager has stored an output: to be called where Dagster says HANDLED_OUTPUT, as not every output is."""
         self._keep(self.stores, access.stored, io_manager, output_context, value)
 
     def event(self, event: Any) -> None:

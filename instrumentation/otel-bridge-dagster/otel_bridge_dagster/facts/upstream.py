@@ -4,12 +4,16 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from . import asset, metadata, partitions
+from . import asset, io_managers, metadata, partitions
 from .access import Access
 from .reading import Reading, compact, key_of, part, text
 from .told import StepTold
 
 _VERSION = "dagster/input_data_version/"
+_STORED = "Query"
+"""An entry that only Dagster's database IO managers give a table."""
+_NO_VERSIONS = frozenset({"INITIAL", "NULL", "UNKNOWN"})
+"""What Dagster says of assets that were never made."""
 _TRACE = "otel/trace_id"
 _SPAN = "otel/span_id"
 
@@ -39,7 +43,7 @@ def one(context: Any, key: Any, told: StepTold, version: str | None = None) -> d
     read = next((load.partitions for load in loads if load.partitions is not None), None)
     return dataset | compact(
         {
-            "data_version": version or _fetched_version(context, key),
+            "data_version": _real(version) or _real(_fetched_version(context, key)),
             "partitions": read if read is not None else mapped(context, key, node),
             "produced_by": _producer(context, key, record),
             "schema": metadata.schema(event_metadata(record) or part(node, "metadata") or {}),
@@ -87,9 +91,23 @@ def _identity(context: Any, key: Any, node: Any, told: StepTold, record: Any) ->
     for said in (*own, event_metadata(record)):
         found = metadata.identity(said)
         if found:
-            return found | {"found_by": "metadata"}
+            return _completed(context, key, node, found, said) | {"found_by": "metadata"}
     manager = next((compact({"io_manager": a.dataset.get("io_manager")}) for a in accesses), {})
     return asset.identity(node) | manager
+
+
+def _completed(context: Any, key: Any, node: Any, found: dict[str, Any], said: Any) -> dict[str, Any]:
+    """With the connection of its IO manager, if the step has that and the table was stored by it."""
+    if _STORED not in said or "relation" not in found or found["connection"].get("type") == "duckdb":
+        return found
+    named = part(node, "io_manager_key")
+    find = part(node, "assets_def.get_io_manager_key_for_asset_key")
+    name = named or (find(key) if find is not None else None)
+    manager = part(context, f"resources.{name}")
+    config = part(part(context, "resolved_run_config.resources", {}).get(name), "config")
+    connected = io_managers.connection_of(manager, config) if manager is not None else None
+    same = part(manager, "_database") == found["relation"].get("database")
+    return found | {"connection": connected} if connected and same else found
 
 
 def _versions(asset_key: Any, told: StepTold) -> dict[str, str]:
@@ -113,6 +131,10 @@ def _fetched(context: Any, key: Any) -> Any:
 
 def _fetched_version(context: Any, key: Any) -> str | None:
     return text(part(_fetched(context, key), "data_version.value"))
+
+
+def _real(version: str | None) -> str | None:
+    return None if version in _NO_VERSIONS else version
 
 
 def _producer(context: Any, key: Any, record: Any) -> dict[str, Any]:
