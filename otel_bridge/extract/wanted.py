@@ -1,18 +1,19 @@
-"""What the configuration wants of extraction: attributes for custom facets, names of dbt's datasets, dialects."""
+"""What the configuration wants of extraction: attributes for custom facets, names of dbt's datasets, dialects, mappings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 import msgspec
 
+from otel_bridge.extract.mappings import Mappings
 from otel_bridge.model import Resource, Value
-from otel_bridge.settings import CustomFacet, Dbt, Dialects
+from otel_bridge.settings import CustomFacet, Dbt, Dialects, SpanMapping
 
 
 class Wanted(msgspec.Struct, frozen=True):
     """Names of attributes for facets of runs and jobs, and keys of dataset maps for facets of datasets.
 
-    `dbt` and `dialects` are settings.
+    `dbt` and `dialects` are settings, `mappings` the user's, ready.
     """
 
     run: frozenset[str] = frozenset()
@@ -20,6 +21,7 @@ class Wanted(msgspec.Struct, frozen=True):
     dataset: frozenset[str] = frozenset()
     dbt: Dbt = Dbt()
     dialects: Dialects = Dialects()
+    mappings: Mappings = Mappings()
 
     @classmethod
     def of(
@@ -27,12 +29,14 @@ class Wanted(msgspec.Struct, frozen=True):
         facets: Iterable[CustomFacet],
         dbt: Dbt = Dbt(),  # noqa: B008
         dialects: Dialects = Dialects(),  # noqa: B008
+        mappings: Sequence[SpanMapping] = (),
     ) -> Self:
         """What these facets take their fields from."""
         names: dict[str, set[str]] = {"run": set(), "job": set(), "dataset": set()}
         for facet in facets:
             names[facet.slot if facet.slot in names else "dataset"].update(facet.fields.values())
-        return cls(**{slot: frozenset(found) for slot, found in names.items()}, dbt=dbt, dialects=dialects)
+        slots = {slot: frozenset(found) for slot, found in names.items()}
+        return cls(**slots, dbt=dbt, dialects=dialects, mappings=Mappings(mappings))
 
 
 def picked(names: frozenset[str], attributes: Mapping[str, Value], resource: Resource) -> dict[str, Value]:

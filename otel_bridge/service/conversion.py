@@ -58,7 +58,7 @@ class Conversion:
         pieces: Pieces | None = None,
     ) -> None:
         self._names = Namespaces(settings.namespace)
-        self._wanted = Wanted.of(settings.facets, settings.dbt, settings.dialects)
+        self._wanted = Wanted.of(settings.facets, settings.dbt, settings.dialects, settings.mappings)
         self._order = RunOrder(foreign_runs or MemoryForeignRuns(), records)
         self._completion = CompletionStage(pieces or MemoryPieces(), self._names, self._wanted)
         expects = self._completion.completion.expects

@@ -114,7 +114,9 @@ def _run_of(artifacts: Sequence[bytes]) -> str:
 
 
 def _rows(contents: Iterable[tuple[str, bytes]], settings: Settings, signal: Signal) -> Iterator[Accepted]:
-    selection = Selection(markers(settings.dialects), settings.receive, settings.runs.parent_wait)
+    selection = Selection(
+        markers(settings.dialects, settings.mappings), settings.receive, settings.runs.parent_wait
+    )
     for name, content in contents:
         for where, each, body in _requests(name, content, signal):
             try:

@@ -52,7 +52,9 @@ async def serve(settings: Settings, ready: Callable[[Endpoints], None]) -> None:
             deliver, convert = await _children(stack, settings)
             journal = GroupCommit(AcceptedLog.open(directory, settings.journal))
             stack.push_async_callback(journal.close)
-            selection = Selection(markers(settings.dialects), settings.receive, settings.runs.parent_wait)
+            selection = Selection(
+                markers(settings.dialects, settings.mappings), settings.receive, settings.runs.parent_wait
+            )
             selection.expect(_recent_traces(directory, settings.runs.parent_wait), time.monotonic_ns())
             receiver = Receiver(selection=selection, journal=journal, settings=settings.receive)
             sources = make_sources(receiver, journal, settings.receive)

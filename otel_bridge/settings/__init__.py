@@ -33,11 +33,17 @@ from otel_bridge.settings.lineage import (
     Dbt,
     Dialects,
     Identity,
+    MappedDataset,
+    MappedJob,
+    MappedRun,
+    MappedState,
+    MappingMatch,
     NamePattern,
     Namespace,
     NameTemplate,
     Runs,
     Slot,
+    SpanMapping,
     Trace,
 )
 from otel_bridge.settings.units import STRICT, Duration, Endpoint, Secret, Size
@@ -68,6 +74,11 @@ __all__ = [
     "KafkaSource",
     "KafkaTls",
     "Log",
+    "MappedDataset",
+    "MappedJob",
+    "MappedRun",
+    "MappedState",
+    "MappingMatch",
     "NamePattern",
     "NameTemplate",
     "Namespace",
@@ -79,6 +90,7 @@ __all__ = [
     "Settings",
     "Size",
     "Slot",
+    "SpanMapping",
     "Tls",
     "Trace",
 ]
@@ -160,6 +172,8 @@ class Settings:
     runs: Runs = field(default_factory=Runs)
     dbt: Dbt = field(default_factory=Dbt)
     dialects: Dialects = field(default_factory=Dialects)
+    mappings: tuple[SpanMapping, ...] = ()
+    """Spans of your own kinds; see docs/dialects.md."""
     column_lineage: ColumnLineage = field(default_factory=ColumnLineage)
     identity: Identity = field(default_factory=Identity)
     facets: tuple[CustomFacet, ...] = ()

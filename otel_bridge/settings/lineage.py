@@ -91,6 +91,9 @@ class _OffIsFalse:
 Claims = Annotated[Literal["marked", "all", "off"], _OffIsFalse()]
 """Which spans a dialect of I/O reads: those with `openlineage.run.id`, all that it knows, or none."""
 
+RunIds = Annotated[Literal["own", "openlineage", "off"], _OffIsFalse()]
+"""Where run ids come from."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialects:
@@ -104,10 +107,116 @@ class Dialects:
     """Producers and consumers of topics (`messaging.*`): `marked`, `all` or `off`."""
     objectstore: Claims = "marked"
     """Clients of object stores (`aws.s3.*` and the like): `marked`, `all` or `off`."""
+    airflow: RunIds = "own"
+    """Airflow's own spans: `own` takes run ids from span ids, `openlineage` derives them as Airflow's provider does; `off` reads none."""
+    prefect: bool = True
+    """Whether Prefect's own spans are read."""
     namespaces: Mapping[str, str] = field(default_factory=dict)
     """Dataset namespace by system (`sqlite`, `kafka`, …), for spans that do not tell where the data is."""
     schemas: Mapping[str, str] = field(default_factory=dict)
     """Schema of tables that SQL names without one, by system (`postgresql`), in place of the default; "" for none."""
+
+
+Wanting = Mapping[str, str | bool | int | float]
+"""Attribute -> what it must be: a text (between slashes a regular expression for all of it), a number; true: be there, false: not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingMatch:
+    """Which spans a mapping is for: all of these must hold."""
+
+    __pydantic_config__ = STRICT
+
+    scope: str | None = None
+    """Name of the instrumentation scope; a text between slashes is a regular expression for all of it."""
+    span: str | None = None
+    """Name of the span, or a regular expression between slashes."""
+    attributes: Wanting = field(default_factory=dict)
+    """Span attributes: name -> value, regular expression between slashes, `true` (is there) or `false` (is not)."""
+    resource: Wanting = field(default_factory=dict)
+    """Resource attributes, likewise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedJob:
+    """The job of a mapped span."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    """Template of the job's name."""
+    namespace: str | None = None
+    """Template of its namespace; by default that of all jobs (`namespace`)."""
+    type: str | None = None
+    """Template of the job type, such as `TASK`."""
+    integration: str | None = None
+    """Template of the integration, such as `AIRBYTE`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedRun:
+    """The run of a mapped span."""
+
+    __pydantic_config__ = STRICT
+
+    id: str | None = None
+    """Template of the run's id: a UUID, or a text that one is derived from. By default the span's ids give it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedDataset:
+    """A dataset that a mapped span reads or writes; several, where an attribute is a list."""
+
+    __pydantic_config__ = STRICT
+
+    namespace: str
+    """Template of the dataset's namespace."""
+    name: str
+    """Template of its name."""
+    when: Wanting = field(default_factory=dict)
+    """Conditions on span attributes, as in `match.attributes`, under which it is one."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Key of a dataset map (docs/attributes.md), such as `row_count` or `schema` -> attribute that it is taken from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedState:
+    """How a run ended, where an attribute tells it rather than the span's status."""
+
+    __pydantic_config__ = STRICT
+
+    attribute: str
+    """The attribute."""
+    values: Mapping[str, Literal["COMPLETE", "FAIL", "ABORT", "SKIP"]]
+    """Its value -> the state. For others the span's status counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanMapping:
+    """How spans of a kind of your own are read as lineage (docs/dialects.md). Of several that fit, the first counts."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    """Name of the mapping; evidence calls the rule `mapped.<name>`."""
+    match: MappingMatch
+    """Which spans it is for."""
+    io: bool = False
+    """The span is no run: what it reads and writes is the run's above it."""
+    job: MappedJob | None = None
+    """The job; needed unless `io`."""
+    run: MappedRun = field(default_factory=MappedRun)
+    """The run."""
+    inputs: tuple[MappedDataset, ...] = ()
+    """What it reads."""
+    outputs: tuple[MappedDataset, ...] = ()
+    """What it writes."""
+    sql: str | None = None
+    """Attribute with the SQL that it executes; `db.*` and `server.*` attributes say where."""
+    state: MappedState | None = None
+    """How the run ended."""
+    set: Mapping[str, str] = field(default_factory=dict)
+    """Further attributes of the convention (docs/attributes.md), such as `openlineage.nominal_start` -> template."""
 
 
 Slot = Literal["run", "job", "dataset", "input", "output"]

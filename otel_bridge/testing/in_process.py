@@ -28,7 +28,9 @@ class InProcessBridge:
 
     def __init__(self, settings: Settings | None = None) -> None:
         settings = settings or Settings(data_dir="")
-        self._selection = Selection(markers(settings.dialects), settings.receive, settings.runs.parent_wait)
+        self._selection = Selection(
+            markers(settings.dialects, settings.mappings), settings.receive, settings.runs.parent_wait
+        )
         columns = ColumnStage.of_settings(settings.column_lineage)
         if columns is not None:
             weakref.finalize(self, columns.close)

@@ -36,6 +36,8 @@ from otel_bridge.model import (
 )
 from otel_bridge.namespaces import Namespaces
 
+DAG_RUN: Final = "dag_run."
+"""How the names of spans of DAG runs begin."""
 DAG_ID: Final = "airflow.dag_id"
 TASK_ID: Final = "airflow.task_id"
 RUN_ID: Final = "airflow.dag_run.run_id"
@@ -112,14 +114,16 @@ class Airflow:
             map_index=-1 if (index := notes.read(MAP_INDEX, integer)) is None else index,
         )
         as_provider = wanted.dialects.airflow == "openlineage"
-        if not attempt.dag_id or wanted.dialects.airflow == "off":
+        if not attempt.dag_id or not (attempt.task_id or span.name.startswith(DAG_RUN)):
             yield _inside(span, notes, None)
         elif not attempt.task_id:
             yield self._dag_run(span, notes, attempt, wanted, as_provider)
         elif STATE in span.attributes:
             yield self._task_run(span, notes, attempt, wanted, as_provider)
         else:
-            yield _inside(span, notes, _task_run_id(attempt, span, span.parent_span_id, as_provider))
+            above = span.parent_span_id
+            run = _task_run_id(attempt, span.trace_id, above, as_provider) if above else None
+            yield _inside(span, notes, run)
 
     def claims_event(self, event: LogEvent) -> bool:
         """None: Airflow's log records say nothing of lineage."""
@@ -136,7 +140,7 @@ class Airflow:
         logical_date = notes.read(LOGICAL_DATE, text)
         if error and error.message == UNEXPLAINED:
             error = ErrorDetail(f"Airflow ended the run of DAG {dag_run.dag_id} as failed.", error.language)
-        cleared = (span.attributes.get(QUEUED_AT) or "") > (span.attributes.get(CREATED_AT) or "")
+        cleared = str(span.attributes.get(QUEUED_AT, "")) > str(span.attributes.get(CREATED_AT, "~"))
         own = run_id_of(span.trace_id, span.span_id)
         place = SpanRef(span.trace_id, span.span_id, span.parent_span_id)
         values = _run_values(span, place, wanted)
@@ -159,7 +163,8 @@ class Airflow:
         self, span: Span, notes: Attributes, attempt: _Attempt, wanted: Wanted, as_provider: bool
     ) -> RunObserved:
         told = notes.read(STATE, text)
-        state, error = ended(span, STATES.get(told or ""))
+        states = STATES | {"skipped": State.COMPLETE} if as_provider else STATES
+        state, error = ended(span, states.get(told or ""))
         if error and error.message == UNEXPLAINED:
             ending = (
                 f"Airflow ended attempt {attempt.number} of the task as {told}; the reason is in its log."
@@ -172,7 +177,7 @@ class Airflow:
             evidence=Evidence(span.trace_id, span.span_id, f"{self.name}.task_run"),
             phase=Phase.END,
             span=place,
-            run_id=_task_run_id(attempt, span, span.span_id, as_provider),
+            run_id=_task_run_id(attempt, span.trace_id, span.span_id, as_provider),
             job=attempt.job,
             started_ns=span.start_ns,
             ended_ns=max(span.start_ns, span.end_ns),
@@ -191,14 +196,14 @@ def _inside(span: Span, notes: Attributes, attempt: str | None) -> SpanSeen:
     return SpanSeen(SpanRef(span.trace_id, span.span_id, span.parent_span_id), stated or attempt)
 
 
-def _task_run_id(attempt: _Attempt, span: Span, task_run: str, as_provider: bool) -> str | None:
-    """Of the attempt whose `task_run` span has this id; None if a span inside names none above it."""
+def _task_run_id(attempt: _Attempt, trace_id: str, task_run: str, as_provider: bool) -> str:
+    """Of the attempt whose `task_run` span has this id."""
     due = airflow_ids.due_of(attempt.run_id) if as_provider else None
     if due is not None:
         return airflow_ids.provider_attempt(
             attempt.namespace, attempt.dag_id, attempt.task_id, attempt.number, attempt.map_index, due
         )
-    return airflow_ids.of_attempt(span.trace_id, task_run, attempt.number) if task_run else None
+    return airflow_ids.of_attempt(trace_id, task_run, attempt.number)
 
 
 def _dag_run_id(attempt: _Attempt, own: str, as_provider: bool) -> str:
