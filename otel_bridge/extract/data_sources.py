@@ -123,6 +123,8 @@ _LOWER: Final = frozenset(
     {"postgres", "redshift", "greenplum", "materialize", "risingwave", "trino", "starburst", "athena"}
 )
 """Fold names without quotes to lower case; all others keep them as they are written."""
+_CASELESS: Final = frozenset({"duckdb"})
+"""Do not tell names apart by their case, in quotes or not: all are written in lower case."""
 _UNQUOTED: Final = frozenset({"snowflake"})
 """dbt writes names without quotes unless the project says otherwise."""
 _TWO_PARTS: Final = frozenset(
@@ -184,6 +186,8 @@ def symlinks_of(connection: Connection, parts: Parts) -> tuple[Name, ...]:
 
 def folded_parts(kind: str, parts: Parts) -> Parts:
     """The parts in the case that the warehouse keeps them in."""
+    if kind in _CASELESS:
+        return Parts(parts.database.lower(), parts.schema.lower(), parts.identifier.lower(), parts.quoted)
     if kind not in _UPPER and kind not in _LOWER:
         return parts
     quoted = parts.quoted or ((False,) * 3 if kind in _UNQUOTED else (True,) * 3)

@@ -23,7 +23,7 @@ COVERAGE: Final = "column_lineage_coverage"
 DEFINING: Final = frozenset({"query", "create"})
 """Kinds of statements that say which columns the table has."""
 
-CHANGING: Final = frozenset({"query", "create", "insert", "merge", "update", "delete", "load"})
+CHANGING: Final = frozenset({"query", "create", "insert", "merge", "update", "delete", "load", "copy"})
 """Kinds of statements that put data into a table that the run need not have listed."""
 
 SNAPSHOT: Final = "SNAPSHOT"
@@ -36,6 +36,8 @@ UNKNOWN_TABLE: Final = "it comes from a table whose namespace is not known"
 AMBIGUOUS_TABLE: Final = "it comes from a table whose name is that of several datasets"
 NO_SUCH_COLUMN: Final = "the output has no column of that name"
 
+CASELESS: Final = "duckdb://"
+"""Namespaces whose names are written in lower case, as DuckDB does not tell them apart by it."""
 MOST_GAPS: Final = 100
 """Gaps of one run that are told one by one."""
 
@@ -112,9 +114,12 @@ class _Names:
     def __init__(self, said: Said, asked: Question, analysis: Analysis) -> None:
         self._asked = asked
         self._listed = {_key(dataset) for dataset in (*said.inputs, *said.outputs)}
-        written = () if said.outputs else [w.table for w in analysis.writes if w.by in CHANGING]
-        self.new_outputs = self._unlisted(written)
-        self._listed |= {_key(dataset) for dataset in self.new_outputs}
+        changed = [w.table for w in analysis.writes if w.by in CHANGING]
+        self.new_outputs = self._unlisted(changed if asked.adds or not said.outputs else ())
+        if asked.adds:
+            self._listed = {_key(dataset) for dataset in said.inputs}
+        else:
+            self._listed |= {_key(dataset) for dataset in self.new_outputs}
         self.new_inputs = self._unlisted(analysis.reads)
 
     def dataset(self, name: TableName) -> Key | None:
@@ -135,7 +140,8 @@ class _Names:
         whole = len(name) == asked.parts and not any("." in part or not part for part in name)
         if not asked.namespace or not whole or self._is_ambiguous(name):
             return None
-        return asked.namespace, ".".join(name)
+        written = ".".join(name)
+        return asked.namespace, written.lower() if asked.namespace.startswith(CASELESS) else written
 
     def _is_ambiguous(self, name: TableName) -> bool:
         return any(same_ending(name, other) for other in self._asked.ambiguous)

@@ -123,7 +123,8 @@ def test_what_does_not_tell_has_no_namespace(connection: Connection) -> None:
         ("postgres", QUOTED, "Shop.Marts.Orders"),
         ("postgres", Parts("Shop", "Marts", "Orders"), "Shop.Marts.Orders"),
         ("bigquery", UNQUOTED, "Shop.Marts.Orders"),
-        ("duckdb", UNQUOTED, "Shop.Marts.Orders"),
+        ("duckdb", UNQUOTED, "shop.marts.orders"),
+        ("duckdb", QUOTED, "shop.marts.orders"),
     ],
 )
 def test_case(kind: str, parts: Parts, name: str) -> None:

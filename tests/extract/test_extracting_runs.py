@@ -452,7 +452,7 @@ class TestLogEvents:
 
 
 def test_markers():
-    assert markers() == (b"openlineage.", b"dbt.runner", b"dbt_core_event_code", b"eval_args")
+    assert markers() == (b"openlineage.", b"dbt.runner", b"dbt_core_event_code", b"eval_args", b"dagster_otel")
 
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text() | st.binary()

@@ -31,7 +31,7 @@ class Dagster:
     """The dialect of otel-bridge-dagster."""
 
     name = "dagster"
-    markers = (b"openlineage.", names_of.CONVENTION.encode())
+    markers = (b"openlineage.",)
 
     def claims(self, span: Span) -> bool:
         """Spans with the version of the table."""

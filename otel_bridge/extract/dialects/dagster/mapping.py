@@ -88,15 +88,17 @@ def _above(told: Told, namespace: str, item: Span | LogEvent) -> dict[str, Value
     """Parent and root: an asset's step, a step's run, a run's backfill; a run in somebody's span is that one's."""
     if not told.run_id:
         return {}
-    backfill = _backfill(told) if item.trace_id == ids.trace_id(told.run_id) else None
+    own_trace = item.trace_id == ids.trace_id(told.run_id)
+    backfill = _backfill(told) if own_trace else None
     run = ids.run_of(told.run_id), jobs.run_name(told.code_location, told.job_name)
     step = (
         ids.step_run(told.run_id, told.step_key, told.step_attempt),
         jobs.step_name(told.code_location, told.job_name, told.step_key),
     )
     parent = {Kind.RUN: backfill, Kind.STEP: run, Kind.ASSET: step}[told.kind]
+    root = run if own_trace and backfill is None and told.kind is Kind.ASSET else backfill
     said: dict[str, Value] = {}
-    for above, keys in ((parent, _PARENT), (backfill, _ROOT)):
+    for above, keys in ((parent, _PARENT), (root, _ROOT)):
         if above and all(above) and not any(item.attributes.get(key) for key in keys):
             said |= zip(keys, (above[0], namespace, above[1]), strict=True)
     return said
