@@ -18,13 +18,14 @@ import msgspec
 import structlog
 
 from otel_bridge.journal import counted_as
-from otel_bridge.model import JobDescribed, RunChanged, Transition
+from otel_bridge.model import JobDescribed, Run, RunChanged, Transition
 from otel_bridge.model.runs import EventType
 from otel_bridge.openlineage.secrets import mask_sql
 from otel_bridge.settings import ColumnLineage
 from otel_bridge.sql import Analysis, Statement
 from otel_bridge.sql.answers import Coverage, S, answered, unanswerable, with_coverage
 from otel_bridge.sql.questions import question
+from otel_bridge.sql.statements import STATEMENTS, executed, omissions, session_of, told, without
 from otel_bridge.sql.worker import LENGTH, Outcome
 
 COMMAND: Final = (sys.executable, "-m", "otel_bridge.sql.worker")
@@ -36,8 +37,11 @@ REMEMBERED: Final = 64 * 1024**2
 ENTRY: Final = 200
 """Bytes that an answer takes beside its own."""
 ATTEMPTS: Final = 2
+TOGETHER: Final = 6
+"""Times the limit for one statement that all statements of a run may take."""
 
 NOT_RUNNING: Final = "the process that analyses statements can't be started; see the bridge's log"
+OVERTIME: Final = "the analysis of the run's statements takes too long; see column_lineage.time_limit"
 CRASHED: Final = "the process that analyses statements ended over the statement"
 
 Told = Literal["analysed", "remembered", "failed", "too_slow", "too_long", "crashed", "not_running"]
@@ -111,6 +115,11 @@ class Analyst:
     def pid(self) -> int | None:
         """Of the process, if there is one at the moment."""
         return self._process.pid if self._process else None
+
+    @property
+    def most_ns(self) -> int:
+        """How long the statements of one run may take together."""
+        return round(TOGETHER * float(self._settings.time_limit) * 1e9)
 
     def close(self) -> None:
         """End the process."""
@@ -254,8 +263,31 @@ class ColumnStage:
         if isinstance(transition, JobDescribed):
             return self._told(transition)
         if isinstance(transition, RunChanged) and transition.type is not EventType.START:
-            return msgspec.structs.replace(transition, run=self._told(transition.run))
+            run = self._told(transition.run)
+            run = self._executed(run) if STATEMENTS in run.job_values else run
+            return msgspec.structs.replace(transition, run=run)
         return transition
+
+    def _executed(self, run: Run) -> Run:
+        """With what the statements of spans inside come to. All of them have a limit together."""
+        given, run = executed(run), without(run)
+        session, failures = session_of(run), Counter[str]()
+        left_ns = self._analyst.most_ns
+        for sql, place in given:
+            if left_ns <= 0:
+                failures[OVERTIME] += 1
+                continue
+            statement = session.asked(sql, place)
+            answer = self._analyst.analyse(statement)
+            left_ns -= answer.cpu_ns
+            self.counts.update({f"statement:{answer.told}": 1, "cpu_us": answer.cpu_ns // 1000})
+            if answer.analysis.failure:
+                failures[answer.analysis.failure] += 1
+            else:
+                session.take(place, _discreet(statement, answer.analysis))
+        run, coverage = told(run, session)
+        self._count(coverage)
+        return msgspec.structs.replace(run, omissions=(*run.omissions, *omissions(failures)))
 
     def _told(self, said: S) -> S:
         asked = question(said)

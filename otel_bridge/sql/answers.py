@@ -23,7 +23,9 @@ COVERAGE: Final = "column_lineage_coverage"
 DEFINING: Final = frozenset({"query", "create"})
 """Kinds of statements that say which columns the table has."""
 
-CHANGING: Final = frozenset({"query", "create", "insert", "merge", "update", "delete", "load", "copy"})
+CHANGING: Final = frozenset(
+    {"query", "create", "ensure", "insert", "merge", "update", "delete", "load", "copy"}
+)
 """Kinds of statements that put data into a table that the run need not have listed."""
 
 SNAPSHOT: Final = "SNAPSHOT"

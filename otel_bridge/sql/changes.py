@@ -60,6 +60,9 @@ class Changes:
         self.context = context
         self.written: dict[tuple[TableName, str], None] = {}
         self.drafts: dict[TableName, Draft] = {}
+        self.fresh: dict[TableName, None] = {}
+        self.renamed: list[tuple[TableName, TableName]] = []
+        self.dropped: dict[TableName, None] = {}
         context.change = self.change
 
     def result(self) -> tuple[tuple[Written, ...], tuple[TableColumns, ...]]:
@@ -67,6 +70,20 @@ class Changes:
         writes = tuple(Written(table, by) for table, by in self.written)
         columns = (draft.told(table) for table, draft in self.drafts.items())
         return writes, tuple(each for each in columns if each.columns or each.dataset or each.unresolved)
+
+    def temporary(self) -> tuple[TableColumns, ...]:
+        """Temporary tables that there are, by their whole names."""
+        found = []
+        for key, relation in self.context.temporary.items():
+            draft = Draft()
+            merge(draft.dataset, relation.dataset)
+            for output in relation.outputs:
+                if output.rest or not output.name:
+                    draft.unresolved["*"] = output.rest.reason if output.rest else NO_NAME
+                else:
+                    draft.add(output.name, output.origin)
+            found.append(draft.told(self.context.tables.completed(tuple((part, True) for part in key))))
+        return tuple(found)
 
     def target(self, node: exp.Expr) -> Target | None:
         """The table that a node names; None if it isn't one."""
@@ -83,9 +100,9 @@ class Changes:
             relation = context.temporary[key]
             names = tuple(output.name for output in relation.outputs) if relation.closed else None
             return Target(Match(key, names), key)
-        if parts[-1][0].startswith(("#", "@")):
-            return None
         match = context.tables.match(parts)
+        if parts[-1][0].startswith(("#", "@")) and not match.known:
+            return None
         return Target(match) if match.name else None
 
     def write(self, target: Target | None, by: str) -> Draft:
@@ -93,6 +110,11 @@ class Changes:
         if target is None or target.temporary is not None:
             return Draft()
         self.written.setdefault((target.match.name, by))
+        if by == "drop":
+            self.dropped[target.match.name] = None
+            self.fresh.pop(target.match.name, None)
+        elif by == "create":
+            self.dropped.pop(target.match.name, None)
         return self.drafts.setdefault(target.match.name, Draft())
 
     def change(self, node: exp.Expr, env: Env | None) -> Relation:

@@ -9,12 +9,14 @@ import logging
 import re
 
 import sqlglot
+from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
 
 from otel_bridge.sql import queries
 from otel_bridge.sql.changes import Changes
 from otel_bridge.sql.dialects import Rules, rules
 from otel_bridge.sql.expressions import value
+from otel_bridge.sql.placeholders import with_literals
 from otel_bridge.sql.scopes import Context
 from otel_bridge.sql.script import Procedural, run
 from otel_bridge.sql.tables import Tables
@@ -29,6 +31,7 @@ DEEPEST = 200
 _WORDS = (
     ({"spark", "spark2", "databricks"}, re.compile(r"\bwindow(?=\s*\()", re.IGNORECASE), "time_window"),
     ({"mysql", "sqlite"}, re.compile(r"(^|;)\s*replace\s+into\b", re.IGNORECASE), r"\1 insert into"),
+    ({"mysql", "sqlite", "tsql"}, re.compile(r"(?<![\w$])\$\d+"), "?"),
     ({"postgres"}, re.compile(r"\bwith\s+(?:no\s+)?data\s*(?=;|$)", re.IGNORECASE), ""),
 )
 
@@ -66,13 +69,38 @@ def _failure(error: Exception, spoken: Rules) -> str:
 
 
 def _analysed(statement: Statement, spoken: Rules) -> Analysis:
-    sql = _readable(statement.sql, spoken)
-    nodes = sqlglot.parse(sql, dialect=spoken.name or None, error_level=ErrorLevel.IMMEDIATE)
+    nodes = _parsed(_readable(statement.sql, spoken), spoken)
     context = Context(Tables(statement, spoken), spoken, queries.query, value, queries.cte_relation)
     changes = Changes(context)
     run(changes, statement, [node for node in nodes if node is not None])
     writes, columns = changes.result()
-    return Analysis(tuple(context.reads), writes, columns)
+    place = (context.tables.database, context.tables.schema)
+    return Analysis(
+        reads=tuple(context.reads),
+        writes=writes,
+        columns=columns,
+        temporary=changes.temporary(),
+        made=context.tables.all_made,
+        fresh=tuple(changes.fresh),
+        renamed=tuple(changes.renamed),
+        dropped=tuple(changes.dropped),
+        place=None if place == (statement.database, statement.schema) else place,
+    )
+
+
+def _parsed(sql: str, spoken: Rules) -> list[exp.Expr | None]:
+    """The statements; where they are none, perhaps with literals for their parameters."""
+    dialect = spoken.name or None
+    try:
+        return list(sqlglot.parse(sql, dialect=dialect, error_level=ErrorLevel.IMMEDIATE))
+    except (SqlglotError, TypeError) as error:
+        filled = with_literals(sql)
+        if filled == sql:
+            raise
+        try:
+            return list(sqlglot.parse(filled, dialect=dialect, error_level=ErrorLevel.IMMEDIATE))
+        except (SqlglotError, TypeError):
+            raise error from None
 
 
 def _readable(sql: str, spoken: Rules) -> str:

@@ -83,6 +83,7 @@ class Question(msgspec.Struct, frozen=True):
     """`datasets` are what the tables of the statement stand for; `ambiguous` names stand for more than one.
 
     `namespace` is that of tables that the run does not list, "" if it is not known; their names have `parts` parts.
+    `adds`: what is written becomes an output beside those that the run lists.
     """
 
     statement: Statement
@@ -90,6 +91,7 @@ class Question(msgspec.Struct, frozen=True):
     ambiguous: frozenset[TableName] = frozenset()
     namespace: str = ""
     parts: int = 0
+    adds: bool = False
 
 
 def question(said: Said) -> Question | None:

@@ -1,5 +1,6 @@
 """A script, statement by statement: what each kind does to tables."""
 
+import re
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -66,11 +67,17 @@ def _select_into(changes: Changes, node: exp.Expr) -> None:
     into = node.args["into"]
     relation = query(changes.context, node, None, None)
     temporary = bool(into.args.get("temporary"))
-    _made(changes, into.this, relation, [], temporary=temporary)
+    _made(changes, into.this, relation, [], temporary=temporary, fresh=True)
 
 
 def _made(
-    changes: Changes, table: exp.Expr, relation: Relation, names: list[str], *, temporary: bool
+    changes: Changes,
+    table: exp.Expr,
+    relation: Relation,
+    names: list[str],
+    *,
+    temporary: bool,
+    fresh: bool = False,
 ) -> None:
     parts = parts_of(table)
     if isinstance(parts, str):
@@ -83,6 +90,8 @@ def _made(
     target = changes.named(parts)
     if target is not None:
         changes.create(target, relation, names)
+        if fresh:
+            changes.fresh[target.match.name] = None
 
 
 def _create(changes: Changes, node: exp.Expr) -> None:
@@ -95,19 +104,25 @@ def _create(changes: Changes, node: exp.Expr) -> None:
     body, clone = node.args.get("expression"), node.args.get("clone")
     names = column_list(changes.context, node.this)
     temporary = _is_temporary(node)
+    fresh = not (node.args.get("exists") or node.args.get("replace"))
     if isinstance(body, (exp.Query, exp.Values, exp.Table)):
         env = with_ctes(changes.context, node, None, None)
-        _made(changes, table, query(changes.context, body, env, None), names, temporary=temporary)
+        made = query(changes.context, body, env, None)
+        _made(changes, table, made, names, temporary=temporary, fresh=fresh)
     elif clone is not None:
         scope = Scope(changes.context, None, None)
         add_source(scope, clone.this)
-        _made(changes, table, Relation(star(scope, scope.sources), scope.dataset), names, temporary=temporary)
+        made = Relation(star(scope, scope.sources), scope.dataset)
+        _made(changes, table, made, names, temporary=temporary, fresh=fresh)
     else:
-        _empty(changes, table, names, temporary=temporary)
+        by = "ensure" if node.args.get("exists") else "create"
+        _empty(changes, table, names, by, temporary=temporary, fresh=fresh)
 
 
-def _empty(changes: Changes, table: exp.Expr, names: list[str], *, temporary: bool) -> None:
-    """A table that is made without rows."""
+def _empty(
+    changes: Changes, table: exp.Expr, names: list[str], by: str, *, temporary: bool, fresh: bool
+) -> None:
+    """A table that is made without rows; `by` is `ensure` where it may have been there before."""
     parts = parts_of(table)
     if isinstance(parts, str):
         return
@@ -122,7 +137,9 @@ def _empty(changes: Changes, table: exp.Expr, names: list[str], *, temporary: bo
         return
     target = changes.named(parts)
     if target is not None:
-        changes.write(target, "create")
+        changes.write(target, by)
+        if fresh and target.temporary is None:
+            changes.fresh[target.match.name] = None
         if names:
             changes.context.tables.made(target.match.name, tuple(names))
 
@@ -172,12 +189,30 @@ def _alter(changes: Changes, node: exp.Expr) -> None:
         return
     target = changes.target(node.this)
     changes.write(target, "alter")
+    for action in node.args.get("actions") or ():
+        if isinstance(action, exp.AlterRename):
+            _rename(changes, node.this, action.this)
     if target is None or target.temporary is not None or target.columns is None:
         return
     columns = list(target.columns)
     for action in node.args.get("actions") or ():
         columns = _altered(changes, columns, action)
     changes.context.tables.made(target.match.name, tuple(columns))
+
+
+def _rename(changes: Changes, table: exp.Expr, to: exp.Expr) -> None:
+    """A new name without database or schema is beside the old one."""
+    old, new = parts_of(table), parts_of(to)
+    if isinstance(old, str) or isinstance(new, str):
+        return
+    target = changes.named(old)
+    if target is None:
+        return
+    completed = changes.context.tables.completed(new)
+    before = target.match.name
+    if len(new) < len(before):
+        completed = (*before[: len(before) - len(new)], *completed[-len(new) :])
+    changes.renamed.append((before, completed))
 
 
 def _altered(changes: Changes, columns: list[str], action: exp.Expr) -> list[str]:
@@ -249,10 +284,28 @@ def _command(changes: Changes, node: exp.Expr) -> None:
     word = str(node.this).split(maxsplit=1)[0].lower() if node.this else ""
     body = node.args.get("expression")
     text = str(body.name if isinstance(body, exp.Expr) else body or "").strip()
+    if word == "set":
+        _searched(changes, text)
     if word not in _HARMLESS or (
         word in {"begin", "start"} and text and text.split()[0].lower() not in _TRANSACTION
     ):
         raise Procedural(f"{word.upper()} is not understood")
+
+
+def _set(changes: Changes, node: exp.Expr) -> None:
+    for item in node.expressions:
+        if isinstance(item, exp.SetItem) and isinstance(item.this, exp.EQ):
+            _searched(changes, f"{item.this.this.name} {item.this.expression.name}")
+
+
+def _searched(changes: Changes, text: str) -> None:
+    """PostgreSQL's `SET search_path`: the schema that names without one are in, if there is just one."""
+    words = re.sub("[=,]", " ", re.sub(r"(?i)^(session|local)\s+", "", text)).split()
+    if not words or words[0].lower() != "search_path":
+        return
+    schemas = [word.strip("\"'") for word in words[1:] if word.lower() != "to"]
+    known = len(schemas) == 1 and "$" not in schemas[0] and schemas[0].lower() != "default"
+    changes.context.tables.stay(schemas[0] if known else "")
 
 
 _TRANSACTION = frozenset({"transaction", "tran", "work", "isolation", "read"})
@@ -295,7 +348,6 @@ _STILL = (
     exp.Revoke,
     exp.Rollback,
     exp.Semicolon,
-    exp.Set,
     exp.Show,
     exp.Summarize,
     exp.Transaction,
@@ -316,6 +368,7 @@ _KINDS: list[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[[Change
     (exp.Cache, _cache),
     (exp.Use, _use),
     (exp.Command, _command),
+    (exp.Set, _set),
     (exp.Declare, _declare),
     (
         _STILL,

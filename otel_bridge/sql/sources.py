@@ -144,7 +144,7 @@ def _table(scope: Scope, node: exp.Table) -> Relation:
 def _stored(context: Context, parts: tuple[Part, ...]) -> Relation:
     """A table of the database."""
     dialect, last = context.rules.name, parts[-1][0]
-    if last.startswith(("#", "@")):
+    if last.startswith(("#", "@")) and not context.tables.match(parts).known:
         return unknown((), f"`{last}` is a temporary table that was made elsewhere")
     if last.casefold() == "dual" and len(parts) == 1 and dialect in {"oracle", "mysql", "snowflake"}:
         return Relation([])

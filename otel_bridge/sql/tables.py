@@ -14,7 +14,7 @@ from sqlglot import exp
 from otel_bridge.sql.dialects import Rules
 from otel_bridge.sql.origins import Origin
 from otel_bridge.sql.relations import Output, Relation, Rest, unknown
-from otel_bridge.sql.values import Statement, Table, TableName
+from otel_bridge.sql.values import Column, Statement, Table, TableName
 
 Part = tuple[str, bool]
 """An identifier and whether it is quoted."""
@@ -94,10 +94,24 @@ class Tables:
         self.database, self.schema = database or self.database, schema or self.schema
         self._matches.clear()
 
+    def stay(self, schema: str) -> None:
+        """Names without a schema are in this one from now on; "" if it is not known which."""
+        self.schema = schema
+        self._matches.clear()
+
     def made(self, name: TableName, columns: tuple[str, ...] | None) -> None:
         """A script made a table of these columns; None if they are not known."""
         self._made[name] = columns
         self._relations.pop(name, None)
+
+    @property
+    def all_made(self) -> tuple[Table, ...]:
+        """What a script made, as far as its columns are known."""
+        return tuple(
+            Table(name, tuple(map(Column, columns)))
+            for name, columns in self._made.items()
+            if columns is not None
+        )
 
     def relation(self, match: Match) -> Relation:
         """The table's columns, each coming from itself."""

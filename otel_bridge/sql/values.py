@@ -94,9 +94,19 @@ class Analysis(msgspec.Struct, frozen=True):
     Names in `reads`, `writes` and uses are those of `Statement.tables` where they match one, else as written, completed
     by the connection's database and schema, and folded by the dialect. `failure` says why nothing is known, "" if
     something is.
+
+    The rest is for what comes after it over the same connection: `temporary` tables that there are now, tables `made`
+    with columns that are known, those of them that were certainly not there before (`fresh`), those `renamed` and
+    `dropped`, and the database and schema (`place`) for names that lack them, None if they are as before.
     """
 
     reads: tuple[TableName, ...] = ()
     writes: tuple[Written, ...] = ()
     columns: tuple[TableColumns, ...] = ()
     failure: str = ""
+    temporary: tuple[TableColumns, ...] = ()
+    made: tuple[Table, ...] = ()
+    fresh: tuple[TableName, ...] = ()
+    renamed: tuple[tuple[TableName, TableName], ...] = ()
+    dropped: tuple[TableName, ...] = ()
+    place: tuple[str, str] | None = None
