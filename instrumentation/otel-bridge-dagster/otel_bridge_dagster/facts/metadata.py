@@ -25,21 +25,27 @@ def plain(value: Any) -> Any:
 def identity(metadata: Metadata) -> dict[str, Any]:
     """Where the table or file is, if the metadata say so."""
     for name in _TABLE_NAMES:
-        table = text(plain(metadata.get(name)))
-        if table:
+        if name in metadata and (table := text(plain(metadata[name]))):
             return of_table_name(table, text(plain(metadata.get("dagster/storage_kind"))))
     for name in _URIS:
-        place = text(plain(metadata.get(name)))
+        place = text(plain(metadata[name])) if name in metadata else None
         # a path that is not absolute is one of another process's directory
         if place and ("://" in place or place.startswith("/")):
             return {"location": absolute(place)}
     return {}
 
 
-def schema(metadata: Metadata) -> list[dict[str, Any]]:
+def declared_schema(metadata: Metadata) -> list[dict[str, Any]]:
+    """The columns under Dagster's own name for them, which people use; IO managers have others for a frame's types."""
+    return schema(metadata, _SCHEMAS[:1])
+
+
+def schema(metadata: Metadata, names: tuple[str, ...] = _SCHEMAS) -> list[dict[str, Any]]:
     """The columns of the first table schema among the names that are known for one."""
-    for name in _SCHEMAS:
-        value = plain(metadata.get(name))
+    for name in names:
+        if name not in metadata:
+            continue
+        value = plain(metadata[name])
         columns = part(value, "columns") if is_a(value, "TableSchema") else None
         if columns:
             return [_column(column, name) for column in columns]
@@ -90,12 +96,12 @@ _OF_PARTITION = "dagster/partition_row_count"
 
 
 def _column(column: Any, said_in: str) -> dict[str, Any]:
-    shown = text(part(column, "type"))
-    if said_in != _SCHEMAS[0] and shown in _DTYPES_OF_NOTHING:
-        shown = None
-    return compact(
-        {"name": str(column.name), "type": shown, "description": text(part(column, "description"))}
-    )
+    shown = {"name": str(column.name)}
+    if column.type and (said_in == _SCHEMAS[0] or column.type not in _DTYPES_OF_NOTHING):
+        shown["type"] = str(column.type)
+    if column.description:
+        shown["description"] = str(column.description)
+    return shown
 
 
 def _number(value: Any) -> int | None:

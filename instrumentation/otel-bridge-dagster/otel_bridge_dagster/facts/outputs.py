@@ -29,13 +29,14 @@ def of_events(asset_key: Any, events: list[Any], node: Any) -> dict[str, Any]:
     """What the events of one asset tell, completed from its definition."""
     said: list[Any] = [event.metadata or {} for event in events]
     defined = part(node, "metadata") or {}
+    everywhere = [*reversed(said), defined]
     dataset: dict[str, Any] = {"asset_key": key_of(asset_key)}
     dataset |= _first_identity(said) or asset.identity(node)
     return dataset | compact(
         {
             "data_version": text((part(events[-1], "tags") or {}).get(_VERSION)) if events else None,
-            "schema": _first(metadata.schema, [*reversed(said), defined]),
-            "columns": _first(metadata.column_lineage, [*reversed(said), defined]),
+            "schema": _first(metadata.declared_schema, everywhere) or _first(metadata.schema, everywhere),
+            "columns": _first(metadata.column_lineage, everywhere),
             "row_count": metadata.row_count(said),
             "description": text(part(node, "description")) or _described(events),
         }

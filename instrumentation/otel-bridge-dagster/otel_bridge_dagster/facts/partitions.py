@@ -15,6 +15,9 @@ KEYS_AT_MOST = 50
 _RANGES_AT_MOST = 100
 _WINDOWS_AT_MOST = 366
 
+_TOLD_AT_MOST = 64
+_told_of_tags: dict[tuple[int, str, str], tuple[Any, dict[str, Any]]] = {}
+
 Range = tuple[str, str]
 Window = tuple[dt.datetime, dt.datetime]
 
@@ -56,10 +59,16 @@ def of_subset(definition: Any, subset: Any) -> dict[str, Any]:
 def of_tags(definition: Any, tags: Any) -> dict[str, Any]:
     """Those that a run is for, by its tags."""
     key = tags.get("dagster/partition")
-    if key:
-        return of_keys(definition, [key])
-    first, last = tags.get(f"{_RANGE}_start"), tags.get(f"{_RANGE}_end")
-    return of_range(definition, first, last) if first and last else {}
+    first, last = (key, key) if key else (tags.get(f"{_RANGE}_start"), tags.get(f"{_RANGE}_end"))
+    if not first or not last:
+        return {}
+    asked = (id(definition), first, last)
+    if asked not in _told_of_tags:
+        while len(_told_of_tags) >= _TOLD_AT_MOST:
+            _told_of_tags.pop(next(iter(_told_of_tags)), None)
+        # with the definition, so that its id stays its own
+        _told_of_tags[asked] = (definition, of_range(definition, first, last))
+    return _told_of_tags[asked][1]
 
 
 def described(definition: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -40,13 +41,20 @@ def part(source: object, path: str, default: Any = None) -> Any:
     (1, 2)
     """
     for name in path.split("."):
-        try:
-            source = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
-        except Exception:  # noqa: BLE001  properties of Dagster's objects check their state
-            return default
+        source = _part(source, name)
         if source is None:
             return default
     return source
+
+
+def _part(source: Any, name: str) -> Any:
+    if type(source) is dict:
+        return source.get(name)
+    try:
+        value = getattr(source, name, None)
+        return source.get(name) if value is None and isinstance(source, Mapping) else value
+    except Exception:  # noqa: BLE001  properties of Dagster's objects check their state
+        return None
 
 
 def text(value: object) -> str | None:
@@ -100,4 +108,9 @@ def is_a(value: object, *class_names: str) -> bool:
     >>> is_a(True, "int"), is_a(1.0, "int")
     (True, False)
     """
-    return any(known.__name__ in class_names for known in type(value).__mro__)
+    return _is_a(type(value), class_names)
+
+
+@lru_cache(maxsize=1024)
+def _is_a(kind: type, class_names: tuple[str, ...]) -> bool:
+    return any(known.__name__ in class_names for known in kind.__mro__)

@@ -17,6 +17,8 @@ Attributes = dict[str, Any]
 
 STEP_STATES = STEP_ENDINGS
 RUN_STATES = {"PIPELINE_SUCCESS": "success", "PIPELINE_FAILURE": "failure", "PIPELINE_CANCELED": "canceled"}
+_RUNS_AT_MOST = 16
+_shared: dict[str, Reading] = {}
 INTERRUPTIONS = frozenset({"DagsterExecutionInterruptedError", "KeyboardInterrupt", "GeneratorExit"})
 
 
@@ -55,10 +57,19 @@ def planned(context: Any) -> list[Any]:
 
 
 def shared(reading: Reading, dagster_run: Any) -> None:
-    """What every span of a run repeats."""
-    said = reading.attributes
-    said[names.CONVENTION] = names.TABLE_VERSION
-    said[names.PLUGIN_VERSION] = __version__
+    """What every span of a run repeats; read once a run."""
+    known = _shared.get(dagster_run.run_id)
+    if known is None:
+        known = _read(dagster_run)
+        while len(_shared) >= _RUNS_AT_MOST:
+            _shared.pop(next(iter(_shared)), None)
+        _shared[dagster_run.run_id] = known
+    reading.attributes.update(known.attributes)
+    reading.unread.update(known.unread)
+
+
+def _read(dagster_run: Any) -> Reading:
+    reading = Reading({names.CONVENTION: names.TABLE_VERSION, names.PLUGIN_VERSION: __version__})
     reading.add(names.RUN_ID, lambda: text(dagster_run.run_id))
     reading.add(names.JOB_NAME, lambda: text(dagster_run.job_name))
     reading.add(names.CODE_LOCATION, code_location, dagster_run)
@@ -67,6 +78,7 @@ def shared(reading: Reading, dagster_run: Any) -> None:
     reading.add(names.VERSION, _version)
     reading.add(names.RUN_URL, run_url, dagster_run)
     reading.add(names.BACKFILL, backfill, dagster_run)
+    return reading
 
 
 def code_location(dagster_run: Any) -> str | None:
