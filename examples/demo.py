@@ -1,7 +1,9 @@
-"""`make demo`: a bridge, a pipeline of several processes, a dbt project, and the lineage that both left.
+"""`make demo`: a bridge, a pipeline of several processes, a dbt project, a Dagster project with dbt and Iceberg, and the
+lineage that all left.
 
-One step of the pipeline fails, and one test of the project. Everything stays in `build/demo` of the checkout; each run
-starts afresh. dbt has an environment of its own, `.venv-dbt`; `OTEL_BRIDGE_DBT_PYTHON` names another one's Python.
+One step of the pipeline fails, and one test of each project. Everything stays in `build/demo` of the checkout; each run
+starts afresh. dbt and Dagster have an environment of their own, `.venv-dagster`; `OTEL_BRIDGE_DAGSTER_PYTHON` names
+another one's Python.
 """
 
 import os
@@ -18,7 +20,8 @@ from otel_bridge.testing import BridgeProcess, Events
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "build/demo"
 STEPS = ROOT / "examples/pipeline"
-DBT = Path(os.environ.get("OTEL_BRIDGE_DBT_PYTHON") or ROOT / ".venv-dbt/bin/python").with_name("dbt")
+BESIDE = Path(os.environ.get("OTEL_BRIDGE_DAGSTER_PYTHON") or ROOT / ".venv-dagster/bin/python").parent
+REFRESH = "refresh"
 RESOURCE = "deployment.environment.name=demo,service.namespace=sales"
 
 
@@ -38,9 +41,14 @@ def main() -> int:
         print_tree(pipeline)
         print("\nRunning `dbt build` in examples/dbt, on DuckDB: one of its tests fails.\n")
         run_dbt(env)
-        bridge.wait(lambda: ended(bridge), "has the end of every dbt run")
+        bridge.wait(lambda: ended(bridge, "dbt-build-shop"), "has the end of every dbt run")
+        before = bridge.events()
+        print_tree(Events(before.all[len(pipeline) :]))
+        print("\nRunning `dagster job execute` in examples/dagster, with Iceberg and dbt: one test fails.\n")
+        run_dagster(env)
+        bridge.wait(lambda: ended(bridge, REFRESH), "has the end of every Dagster run")
         events = bridge.events()
-        print_tree(Events(events.all[len(pipeline) :]))
+        print_tree(Events(events.all[len(before) :]))
         health = bridge.health()
     seconds = time.monotonic() - began
     print(
@@ -58,14 +66,25 @@ def run_pipeline(env: dict[str, str]) -> None:
 def run_dbt(env: dict[str, str]) -> None:
     """dbt as a user would start it: the same variables."""
     shutil.copytree(ROOT / "examples/dbt", WORK / "dbt")
-    words = [str(DBT), "--quiet", "--no-use-colors", "build"]
+    words = [str(BESIDE / "dbt"), "--quiet", "--no-use-colors", "build"]
     subprocess.run(words, cwd=WORK / "dbt", env=env | {"DO_NOT_TRACK": "1"}, check=False)
     print()
 
 
-def ended(bridge: BridgeProcess) -> bool:
-    """Whether dbt's run has ended and nothing is on its way any more."""
-    states = [e["eventType"] for e in bridge.events().of("dbt-build-shop")]
+def run_dagster(env: dict[str, str]) -> None:
+    """Dagster as a user would start it; what it prints goes to a file."""
+    shutil.copytree(ROOT / "examples/dagster", WORK / "dagster")
+    (WORK / "dagster-home").mkdir()
+    env |= {"PATH": f"{BESIDE}:{env['PATH']}", "DAGSTER_HOME": str(WORK / "dagster-home")}
+    env |= {"DAGSTER_DISABLE_TELEMETRY": "yes", "DO_NOT_TRACK": "1", "OTEL_TRACES_EXPORTER": "none"}
+    words = ["opentelemetry-instrument", "dagster", "job", "execute", "-f", "shop.py", "-j", "refresh"]
+    with (WORK / "dagster.log").open("wb") as log:
+        subprocess.run(words, cwd=WORK / "dagster", env=env, stdout=log, stderr=log, check=False)
+
+
+def ended(bridge: BridgeProcess, job: str) -> bool:
+    """Whether a run of a job has ended and nothing is on its way any more."""
+    states = [e["eventType"] for e in bridge.events().of(job)]
     health = bridge.health()
     waiting = [health["conversion"]["waiting"], *(each["waiting"] for each in health["destinations"])]
     return states[-1:] not in ([], ["START"]) and not any(waiting)

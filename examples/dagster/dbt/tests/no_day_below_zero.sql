@@ -1,0 +1,1 @@
+select * from {{ ref('revenue') }} where euros < 0
