@@ -5,6 +5,7 @@ asset's key), which is then the same dataset if there is no choice.
 """
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 import msgspec
 from msgspec.structs import replace
@@ -21,11 +22,12 @@ _PHYSICAL = ("version", "storage", "catalog", "schema")
 
 
 class Io(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All that was said so far, by `spans` spans."""
+    """All that was said so far, by `spans` spans. `times` are when each statement was first heard to end."""
 
     inputs: tuple[Dataset, ...] = ()
     outputs: tuple[Dataset, ...] = ()
     statements: tuple[dict[str, Value], ...] = ()
+    times: tuple[int, ...] = ()
     spans: int = 0
     omissions: tuple[Omission, ...] = ()
     statements_left: int = 0
@@ -35,10 +37,15 @@ def gathered(io: Io, said: IoObserved) -> Io:
     """With what one more span says."""
     new = [s for s in said.statements if s not in io.statements]
     room = MOST_STATEMENTS - len(io.statements)
+    times = (
+        min(at_ns, said.at_ns) if statement in said.statements else at_ns
+        for at_ns, statement in zip(io.times, io.statements, strict=True)
+    )
     return Io(
         inputs=_summed(io.inputs, said.inputs),
         outputs=_summed(io.outputs, said.outputs),
         statements=(*io.statements, *new[:room]),
+        times=(*times, *(said.at_ns for _ in new[:room])),
         spans=io.spans + 1,
         omissions=tuple(dict.fromkeys((*io.omissions, *said.omissions))),
         statements_left=io.statements_left + len(new[room:]),
@@ -50,7 +57,8 @@ def with_io(run: Run, io: Io) -> Run:
     outputs = _placed(run.outputs, io.outputs)
     job_values: dict[str, Value] = run.job_values
     if io.statements:
-        job_values = {**job_values, "statements": list(io.statements)}
+        in_order = sorted(zip(io.times, io.statements, strict=True), key=itemgetter(0))
+        job_values = {**job_values, "statements": [statement for _, statement in in_order]}
     return replace(
         run,
         inputs=tuple(map(_shown, _over(run.inputs, io.inputs))),

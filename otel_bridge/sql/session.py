@@ -44,7 +44,7 @@ class _Thing:
     ) -> None:
         self.name, self.key, self.mine, self.temporary = name, key, mine, temporary
         self.schema: tuple[Column, ...] | None = None
-        self.read = self.dropped = False
+        self.read = self.dropped = self.listed = False
         self.written = ""
         self.columns: dict[str, Origin] = {}
         self.dataset: Uses = {}
@@ -92,7 +92,7 @@ class _Connection:
         self.names: dict[TableName, _Thing] = {}
         for key, table in listed:
             thing = _Thing(table.name, key)
-            thing.schema = table.columns
+            thing.schema, thing.listed = table.columns, True
             self.names[self.folded(table.name)] = thing
 
     def folded(self, name: TableName) -> TableName:
@@ -102,12 +102,24 @@ class _Connection:
         return name if self.rules.exact else tuple(part.casefold() for part in name)
 
     def known(self, sql: str) -> tuple[Table, ...]:
-        """Tables that a statement may mean and of which more is known than their names."""
+        """Tables that a statement may mean and of which more is known than their names.
+
+        A name alone means the one in the connection's own schema, if that is known, whatever others there are.
+        """
         text = sql.casefold()
-        things = (t for t in self.names.values() if t.name[-1].casefold() in text)
-        return tuple(
-            Table(t.name, t.schema) for t in things if t.schema or t.temporary or (t.key and not t.mine)
-        )
+        named = [t for t in self.names.values() if t.name[-1].casefold() in text]
+        tables = {t.name: Table(t.name, t.schema) for t in named if t.schema or t.temporary or t.listed}
+        for name in list(tables):
+            beside = (*self.prefix, name[-1])
+            if len(beside) == self.place.parts and beside not in tables:
+                tables[beside] = Table(beside)
+        return tuple(tables.values())
+
+    @property
+    def prefix(self) -> TableName:
+        """What completes a name alone, as far as it is known."""
+        whole = (self.place.database, self.place.schema)[3 - self.place.parts :] if self.place.parts > 1 else ()
+        return tuple(part for part in whole if part)
 
     def thing(self, name: TableName) -> _Thing:
         """The table of this name, one that was there before if it is new."""

@@ -191,6 +191,16 @@ class TestNames:
         assert names(event, "inputs") == ["shop.t", "stock.t"]
         assert event["inputs"][0]["namespace"] == "mysql://db:3307"
 
+    def test_a_name_alone_is_in_the_connections_schema(self):
+        event = ran(
+            "create table stage.t as select a, b from s",
+            "insert into u (a) select a from t",
+            "insert into stage.w select * from stage.t",
+            run={"openlineage.inputs": [{"namespace": NS, "name": "shop.raw.s"}]},
+        )
+        assert names(event, "inputs") == ["shop.raw.s", "shop.public.s", "shop.public.t"]
+        assert came_from(event, "shop.public.u") == {"a": ["shop.public.t.a"]}
+
     def test_a_file(self):
         lite = {"db.system": "sqlite", "db.name": "/data/shop.db"}
         event = ran("insert into Orders (a) select a from main.raw", "select * from orders", about=lite)
