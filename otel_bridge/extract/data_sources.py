@@ -40,6 +40,7 @@ class Connection(msgspec.Struct, frozen=True, omit_defaults=True):
     catalog: str = ""
     cluster: str = ""
     path: str = ""
+    warehouse: str = ""
     method: str = ""
     attached: tuple[Attached, ...] = ()
 

@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 from otel_bridge.extract.dialects.dagster import checks, partitions
 from otel_bridge.extract.dialects.dagster.facets import asset_facet
-from otel_bridge.extract.dialects.dagster.facts import Asset, Key, Origin, Thing, Told, written
+from otel_bridge.extract.dialects.dagster.facts import Asset, Key, Origin, Thing, Told
+from otel_bridge.extract.dialects.dagster.facts import written as joined
 from otel_bridge.extract.dialects.dagster.naming import Identity, by_key, identity
 from otel_bridge.extract.values import Attributes, compact
 from otel_bridge.model import Value
@@ -16,8 +17,12 @@ Side = Literal["input", "output"]
 
 
 def inputs(told: Told, notes: Attributes, path: str) -> list[dict[str, Value]]:
-    """What was read or observed, and what was checked, each with the results of its checks."""
-    things = [*told.inputs, *told.observations]
+    """What was read or observed, and what was checked, each with the results of its checks.
+
+    An asset that observes itself while it is made does not read itself.
+    """
+    written = {thing.asset_key for thing in told.outputs if thing.asset_key}
+    things = [*told.inputs, *(thing for thing in told.observations if thing.asset_key not in written)]
     known = {thing.asset_key for thing in (*things, *told.outputs)}
     checked = dict.fromkeys(c.asset_key for c in told.checks if c.asset_key and c.asset_key not in known)
     things += [Thing(asset_key=key) for key in checked]
@@ -147,7 +152,7 @@ def _origins(
     for origin in origins:
         name = known.get(origin.asset_key)
         if name is None or not origin.column:
-            reason = f"asset `{written(origin.asset_key)}`, which it comes from, is none of the inputs"
+            reason = f"asset `{joined(origin.asset_key)}`, which it comes from, is none of the inputs"
             notes.omit(f"columns.{column}", reason)
             continue
         found.append({"namespace": name.name.namespace, "name": name.name.name, "field": origin.column})

@@ -14,6 +14,7 @@ DEFAULT: Final = "default"
 """The deployment, where none is told."""
 _LAKES: Final = frozenset({"iceberg", "delta", "deltalake"})
 """Formats of tables whose place, not whose name in a catalog, tells which table it is."""
+_WEB: Final = ("http://", "https://")
 _BY_SCHEMA: Final = frozenset(
     {"mysql", "mysql5", "mariadb", "clickhouse", "teradata", "hive", "impala", "synapse", "spark", "glue"}
 )
@@ -82,8 +83,9 @@ def _needed(kind: str, parts: Parts) -> Iterator[str]:
 
 
 def _in_catalog(connection: Connection, parts: Parts) -> Name | None:
-    """A table of an Iceberg catalog: after the catalog's address, or else its warehouse."""
-    catalog = connection.host if "://" in connection.host else connection.path
+    """A table of an Iceberg catalog: after the address of a REST one, after the warehouse of others."""
+    address = next((a for a in (connection.path, connection.host) if a.startswith(_WEB)), "")
+    catalog = (address or connection.warehouse).rstrip("/")
     return Name(catalog, f"{parts.schema}.{parts.identifier}") if catalog else None
 
 
