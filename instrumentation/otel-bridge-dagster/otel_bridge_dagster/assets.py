@@ -3,10 +3,12 @@
 import time
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 from otel_lineage import LineageEmitter, LineageRun
 from otel_lineage.identity import SpanIds
 from otel_lineage.trouble import guarded
+from otel_lineage.values import to_attribute
 
 from otel_bridge_dagster import attributes as names
 from otel_bridge_dagster import facts, ids, jobs
@@ -28,13 +30,35 @@ class AssetSpan:
         self.made_ns: int | None = None
         self.told_by_dbt = False
         self._told: Attributes = {}
+        self._begun_ns = 0
 
     @guarded("starting an asset", fallback=None)
     def begin(self) -> None:
         """With the step; an asset of dbt's waits until it is known whether dbt tells it."""
         self._told = facts.asset_start(self.step.step_context, self.key)
-        if not (self._told.get(names.ASSET) or {}).get("dbt_unique_id"):
+        self._begun_ns = time.time_ns()
+        if not self.dbt_unique_id:
             self.start()
+
+    @property
+    def dbt_unique_id(self) -> str:
+        """The node of dbt that makes it, "" for none."""
+        return str((self._told.get(names.ASSET) or {}).get("dbt_unique_id") or "")
+
+    def for_dbt(self) -> Attributes:
+        """What otel-bridge-dbt is to know of it."""
+        said = self._told.get(names.ASSET) or {}
+        kept = ("description", "group", "owners", "kinds", "tags", "code_version")
+        return {
+            "asset_key": said.get("key"),
+            "deployment": self._told.get(names.DEPLOYMENT),
+            "partitions": self._told.get(names.PARTITIONS),
+            **{name: said[name] for name in kept if said.get(name)},
+        }
+
+    def tell_by_dbt(self) -> None:
+        """Dbt does, unless it is told from here already."""
+        self.told_by_dbt = self.run is None
 
     @guarded("starting an asset", fallback=None)
     def start(self) -> None:
@@ -49,6 +73,7 @@ class AssetSpan:
     def end(self, failure: Failure | None, error: BaseException | None) -> None:
         """Tell what came of it."""
         if self.told_by_dbt:
+            self._end_plain(error)
             return
         self.start()
         run = self.run
@@ -62,6 +87,18 @@ class AssetSpan:
                 run.set_state("SKIP")
         finally:
             run.end(end_ns=self.made_ns or time.time_ns())
+
+    def _end_plain(self, error: BaseException | None) -> None:
+        """A span for tracing alone, with what Dagster knows beyond dbt."""
+        if self.made_ns is None:
+            return
+        step, told = self.step, facts.asset_end(self.step.step_context, self.key, self.step.seen, error)
+        told[names.ASSET] = {**told.get(names.ASSET, {}), "told_by_dbt": True}
+        span = trace.get_tracer("otel_bridge_dagster").start_span(
+            text_of(self.key), context=step.run.context(), start_time=self._begun_ns
+        )
+        span.set_attributes({name: to_attribute(value) for name, value in told.items()})
+        span.end(self.made_ns)
 
     @guarded("reading what is known at an asset's end", fallback=None)
     def _tell_rest(self, run: LineageRun, error: BaseException | None) -> None:

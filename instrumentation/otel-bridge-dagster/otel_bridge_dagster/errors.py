@@ -11,7 +11,11 @@ MESSAGE_LIMIT = 4 * 1024
 STOPS = frozenset({"DagsterExecutionInterruptedError", "KeyboardInterrupt", "SystemExit", "GeneratorExit"})
 FRAMES_OF_DAGSTER = frozenset(
     {
+        "DagsterExecutionHandleOutputError",
+        "DagsterExecutionLoadInputError",
         "DagsterExecutionStepExecutionError",
+        "DagsterResourceFunctionError",
+        "DagsterTypeCheckError",
         "RetryRequestedFromPolicy",
         "RetryRequested",
         "DagsterSubprocessError",

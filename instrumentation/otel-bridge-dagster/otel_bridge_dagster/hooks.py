@@ -73,6 +73,7 @@ HOOKS = (
     ),
     Hook("dagster._core.log_manager", "DagsterLogHandler._convert_record", "logs:around_record"),
     Hook("dagster._core.pipes.context", "PipesSession.get_bootstrap_env_vars", "pipes:around_env"),
+    Hook("dagster_dbt.core.dbt_cli_invocation", "DbtCliInvocation.run", "dbt:around_dbt"),
 )
 """A function that has moved or changed its name is here once for each."""
 
@@ -98,7 +99,7 @@ def install() -> None:
 
 def remove() -> None:
     """Everything as it was before."""
-    global _installed, _removed  # noqa: PLW0603
+    global _installed, _removed
     with _installing:
         _installed, _removed = False, True
         while _originals:

@@ -11,7 +11,7 @@ from otel_bridge_dagster import hooks, quiet, settings
 DEPENDENCIES = ("dagster >= 1.6",)
 
 
-class DagsterInstrumentor(BaseInstrumentor):
+class DagsterInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # not installed where types are checked
     """Registers hooks for the import of Dagster's modules; nothing else happens before Dagster is imported."""
 
     def instrumentation_dependencies(self) -> Collection[str]:

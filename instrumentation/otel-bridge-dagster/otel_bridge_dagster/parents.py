@@ -108,10 +108,12 @@ def _derived(dagster_run: Any) -> trace.Span:
 
 def _samples(trace_id: int) -> bool:
     """What the sampler of this process says to the trace: most samplers say the same in all."""
-    from otel_lineage.runtime import runtime  # loads the SDK, which the step does anyway
+    # the SDK is loaded when something is told, not before
+    from opentelemetry.sdk.trace.sampling import Decision
+    from otel_lineage.runtime import runtime
 
     sampler = runtime().provider().sampler
-    return sampler.should_sample(Context(), trace_id, "dagster.run").decision.is_sampled()
+    return sampler.should_sample(Context(), trace_id, "dagster.run").decision is Decision.RECORD_AND_SAMPLE
 
 
 def _job_namespace() -> str:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from opentelemetry.context import Context
@@ -30,6 +32,11 @@ def step_of(step_context: Any) -> "StepSpan | None":
 def open_step(run_id: str, step_key: str) -> "StepSpan | None":
     """The step that this process executes."""
     return _open.get((run_id, step_key))
+
+
+def step_of_run(run: LineageRun) -> "StepSpan | None":
+    """The open step that this run is, or is an asset of."""
+    return next((step for step in list(_open.values()) if step.is_told_by(run)), None)
 
 
 def around_step(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -107,6 +114,7 @@ class StepSpan:
         self.key = (step_context.run_id, step_context.step.key)
         self.seen = StepTold()
         self.assets: list[AssetSpan] = []
+        self.files: list[str] = []
         self._told = told
 
     @classmethod
@@ -133,6 +141,10 @@ class StepSpan:
         alone = self.assets[0].run if len(self.assets) == 1 else None
         return self.run.context() if alone is None else alone.context()
 
+    def is_told_by(self, run: LineageRun) -> bool:
+        """Whether the run is the step's, or that of one of its assets."""
+        return run is self.run or any(run is asset.run for asset in self.assets)
+
     @guarded("noting an event of a step", fallback=None)
     def event(self, event: Any) -> None:
         """An event that the step yields."""
@@ -147,6 +159,7 @@ class StepSpan:
     def end(self, error: BaseException | None) -> None:
         """Tell how it and its assets ended."""
         _open.pop(self.key, None)
+        self._remove_files()
         failure = self._failure(error)
         for asset in self.assets:
             asset.end(failure, error)
@@ -156,6 +169,11 @@ class StepSpan:
                 failure.tell(self.run)
         finally:
             self.run.end()
+
+    def _remove_files(self) -> None:
+        for path in self.files:
+            with suppress(OSError):
+                Path(path).unlink()
 
     @guarded("reading what is known at a step's end", fallback=None)
     def _tell_rest(self, error: BaseException | None) -> None:
