@@ -99,11 +99,31 @@ def _placed(said: tuple[Dataset, ...], found: tuple[Dataset, ...]) -> tuple[Data
 
 
 def _over(said: Iterable[Dataset], found: Iterable[Dataset]) -> tuple[Dataset, ...]:
-    datasets = {(d.namespace, d.name): d for d in said}
+    """Both, each dataset once: also what one of them knows by another name that the other gives."""
+    datasets = list(said)
+    places = {link: i for i, d in enumerate(datasets) for link in _links(d)}
+    places |= {_key(d): i for i, d in enumerate(datasets)}
     for dataset in found:
-        key = (dataset.namespace, dataset.name)
-        datasets[key] = _both(datasets[key], dataset) if key in datasets else dataset
-    return tuple(datasets.values())
+        place = next((places[key] for key in (_key(dataset), *_links(dataset)) if key in places), None)
+        if place is None:
+            places[_key(dataset)] = len(datasets)
+            datasets.append(dataset)
+            continue
+        known = datasets[place]
+        if _key(dataset) not in _links(known):
+            known = replace(known, namespace=dataset.namespace, name=dataset.name)
+        datasets[place] = _both(known, dataset)
+    return tuple(datasets)
+
+
+def _key(dataset: Dataset) -> tuple[str, str]:
+    return dataset.namespace, dataset.name
+
+
+def _links(dataset: Dataset) -> list[tuple[str, str]]:
+    """Its other names."""
+    links = [link for link in _items(dataset.values.get("symlinks")) if isinstance(link, dict)]
+    return [(str(link.get("namespace")), str(link.get("name"))) for link in links]
 
 
 def _both(said: Dataset, found: Dataset) -> Dataset:

@@ -43,6 +43,12 @@ class TestWhereItGoes:
         story.hear(start("task"), run("task"))
         assert story.last("task").run.inputs == (dataset("raw"),)
 
+    def test_before_the_end_of_a_run_that_told_no_start(self, story):
+        assert story.hear(io("scan", "call", inputs=(dataset("raw"),)), plain("call", "task")) == []
+        story.hear(run("task"))
+        assert story.last("task").run.inputs == (dataset("raw"),)
+        assert story.assembler.counts["io_late"] == 0
+
     def test_twice_it_counts_once(self, story):
         story.hear(start("task"))
         written = (dataset("clean", row_count=3),)
@@ -113,6 +119,21 @@ class TestWhatIsTold:
         story = Story()
         story.hear(start("task"), *said, run("task", **ran))
         return story.last("task").run
+
+    def test_a_table_of_a_catalog_is_what_is_written_to_its_place(self):
+        link = {"namespace": "http://catalog", "name": "db.t", "type": "TABLE"}
+        asset = {"namespace": "dagster://prod", "name": "t", "type": "ASSET"}
+        said = Dataset("http://catalog", "db.t", {"symlinks": [asset], "row_count": 3})
+        found = Dataset("s3://lake", "db/t", {"symlinks": [link], "version": "7"})
+        (written,) = self.end(io("commit", "task", outputs=(found,)), outputs=(said,)).outputs
+        assert (written.namespace, written.name) == ("s3://lake", "db/t")
+        assert written.values == {"symlinks": [asset, link], "row_count": 3, "version": "7"}
+
+    def test_what_the_run_knows_by_two_names_keeps_the_first(self):
+        link = {"namespace": "file", "name": "/srv/t.csv", "type": "LOCATION"}
+        said = Dataset("postgres://db", "shop.public.t", {"symlinks": [link]})
+        read = self.end(io("scan", "task", inputs=(Dataset("file", "/srv/t.csv"),)), inputs=(said,)).inputs
+        assert read == (said,)
 
     def test_counts_of_one_dataset_add_up(self):
         told = self.end(
