@@ -4,7 +4,7 @@ A dataset that an event names twice in one role becomes one. Every other facet s
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from otel_bridge.openlineage.profiles.draft import (
     Draft,
     Members,
     opened,
-    rewritten,
+    raw,
     text_of,
     value_of,
 )
@@ -74,18 +74,24 @@ class Rewriting:
 
     def _rewrite_columns(self, draft: Draft, dataset: Members) -> None:
         facets = opened(dataset, "facets")
-        if "columnLineage" not in facets:
+        if "columnLineage" not in facets or not self.touches(raw(facets["columnLineage"])):
             return
-        before = value_of(facets, "columnLineage")
-        after = rewritten(before, self._renamed)
-        if after != before:
-            draft.put(facets, "columnLineage", _each_once(after))
+        facet = value_of(facets, "columnLineage")
+        changed = [holder for holder, key in _origins(facet) if self._rewrite_list(holder, key)]
+        if changed:
+            draft.put(facets, "columnLineage", facet)
 
-    def _renamed(self, node: Members) -> Members:
-        own = _named(node)
-        if own is None or (canonical := self._identities.canonical(own)) == own:
-            return node
-        return {**node, **canonical._asdict()}
+    def _rewrite_list(self, holder: Members, key: str) -> bool:
+        """Rename where fields come from; a field that had two names comes once then."""
+        known, renamed = self._identities, False
+        for at, one in enumerate(holder[key]):
+            own = _named(one)
+            if own is not None and (canonical := known.canonical(own)) != own:
+                holder[key][at] = {**one, **canonical._asdict()}
+                renamed = True
+        if renamed:
+            holder[key] = _distinct(holder[key])
+        return renamed
 
 
 def _unite(draft: Draft, key: str, datasets: list[Members], originals: Mapping[int, Name]) -> None:
@@ -143,32 +149,29 @@ def _all_columns(facets: list[Members]) -> Members:
         for column, one in given.items() if isinstance(given, dict) else ():
             fields[column] = _both_origins(fields[column], one) if column in fields else one
     whole = [one for facet in facets for one in _list(facet.get("dataset"))]
-    found: Members = _each_once({**facets[0], "fields": fields, **({"dataset": whole} if whole else {})})
-    return found
+    return {**facets[0], "fields": fields, **({"dataset": _distinct(whole)} if whole else {})}
 
 
 def _both_origins(one: Any, other: Any) -> Any:
     if not (isinstance(one, dict) and isinstance(other, dict)):
         return one
-    return {**one, "inputFields": [*_list(one.get("inputFields")), *_list(other.get("inputFields"))]}
+    origins = [*_list(one.get("inputFields")), *_list(other.get("inputFields"))]
+    return {**one, "inputFields": _distinct(origins)}
 
 
-def _each_once(facet: Any) -> Any:
-    """Two names of one field are one now, and so what is said of them."""
-    return rewritten(
-        facet, lambda node: {**node, **{key: _distinct(node[key]) for key in _ORIGINS & node.keys()}}
-    )
+def _origins(facet: Any) -> Iterator[tuple[Members, str]]:
+    """The lists in a columnLineage facet that name fields of inputs, each by what holds it."""
+    holders = [facet] if isinstance(facet, dict) else []
+    fields = facet.get("fields") if holders else None
+    holders += [one for one in (fields.values() if isinstance(fields, dict) else ()) if isinstance(one, dict)]
+    for holder in holders:
+        key = "dataset" if holder is facet else "inputFields"
+        if isinstance(holder.get(key), list):
+            yield holder, key
 
 
-_ORIGINS: Final = frozenset({"inputFields", "dataset"})
-
-
-def _distinct(values: Any) -> Any:
-    return (
-        list({msgspec.json.encode(one): one for one in values}.values())
-        if isinstance(values, list)
-        else values
-    )
+def _distinct(values: list[Any]) -> list[Any]:
+    return list({msgspec.json.encode(one): one for one in values}.values())
 
 
 def _identifiers(facet: Members) -> list[Any]:
