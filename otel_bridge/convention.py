@@ -48,6 +48,7 @@ EVENT_JOB: Final = "openlineage.job"
 DATASET_KEYS: Final = (
     "schema",
     "schema_partial",
+    "logical",
     "columns",
     "version",
     "row_count",
@@ -71,6 +72,9 @@ IO_ATTRIBUTES: Final = (
     "db.system.name",
     "messaging.system",
     "aws.s3.bucket",
+    "az.namespace",
+    "gcp.client.service",
+    "file.path",
     "iceberg.operation",
     "iceberg.scan.table_name",
     "iceberg.commit.table_name",

@@ -27,6 +27,7 @@ from otel_bridge.model import Dataset, LeftOut, Value
 READERS: dict[str, Callable[[Value], Value]] = {
     "schema": listing,
     "schema_partial": flag,
+    "logical": flag,
     "columns": mapping,
     "version": text,
     "row_count": integer,

@@ -24,7 +24,7 @@ from otel_bridge.openlineage.fragments import Fragments
 from otel_bridge.openlineage.shapes import Shape
 from otel_bridge.settings import Slot
 
-OF_NO_FACET = frozenset({"schema_partial"})
+OF_NO_FACET = frozenset({"logical", "schema_partial"})
 """Keys of a dataset map that say how others are to be read."""
 
 _SCHEMA = BY_KEY["dataset", dataset_schema.KEY]

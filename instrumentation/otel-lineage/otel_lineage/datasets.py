@@ -44,6 +44,8 @@ class Dataset:
     assertions: Iterable[Values] | None = None
     schema_partial: bool | None = None
     """Whether `schema` lacks columns."""
+    logical: bool | None = None
+    """Whether the name is no name of storage: the one dataset that a span inside the run writes is this one."""
     facets: Values | None = None
     input_facets: Values | None = None
     output_facets: Values | None = None

@@ -94,6 +94,7 @@ def _map(thing: Thing, name: Identity, told: Told, side: Side, notes: Notes) -> 
         dataset["assertions"] = checks.assertions(told.checks, thing.asset_key) if thing.asset_key else []
     else:
         dataset["columns"] = _columns(thing, told, notes)
+        dataset["logical"] = None if name.physical else True
     return compact({**dataset, **(_of_asset(told.asset) if own else {})})
 
 
