@@ -231,7 +231,9 @@ class Assembler:
         Waits of the first record that end by `deadline_ns` are over.
         """
         self._put(first)
-        queue = deque([first, *sorted(self._records.waiting(first.trace_id, first.span_id), key=_by_start)])
+        waiting = sorted(self._records.waiting(first.trace_id, first.span_id), key=_by_start)
+        self._hear_inside(first, waiting)
+        queue = deque([first, *waiting])
         while queue:
             record = self._latest(queue.popleft())
             overdue_ns = deadline_ns if _key(record) == _key(first) else 0
@@ -241,6 +243,15 @@ class Assembler:
             self._put(record)
             if started:
                 queue.extend(sorted(self._records.waiting_for_run(record.run_id), key=_by_start))
+
+    def _hear_inside(self, run: Record, waiting: Iterable[Record]) -> None:
+        """What spans inside a run said before it was known, before the run may end."""
+        if not run.run_id or not run.has_end:
+            return
+        for record in (*waiting, *self._records.waiting_for_run(run.run_id)):
+            if record.said is not None:
+                self._give(record, record.said, 0)
+                self._put(record)
 
     def _advance(self, record: Record, deadline_ns: int, out: list[Transition]) -> bool:
         """Send what can be sent for this record; True if that was its START."""

@@ -252,7 +252,7 @@ class _Picked:
         recalled: tuple[bytes, ...] = (),
         waiting: tuple[bytes, ...] = (),
     ) -> Selected:
-        rows = (*self.rows, *links)
+        rows = (*links, *self.rows)
         rejected = dict(self.rejected)
         tally = Tally(received, received - len(rows) - sum(rejected.values()), rejected)
         return Selected(rows, tally, _explain(rejected), recalled, waiting)
