@@ -7,6 +7,7 @@ from typing import Any
 from dbt_otel_bridge import attributes as names
 
 from . import invocations
+from .assets import asset
 from .batches import batch
 from .consumers import consumers
 from .inputs import compiled_code, inputs
@@ -28,6 +29,7 @@ def told_of(scope: Scope, task: Any, node: Any, runner: Any, compiled: str | Non
     }
     lasting = {
         names.NODE: lambda: described(scope, node),
+        names.ASSET: lambda: asset(scope, node),
         names.CONSUMERS: lambda: [] if window else consumers(scope, node),
     }
     return {**shared, **identity(node), **_read_once(scope, node, window, lasting, moving)}

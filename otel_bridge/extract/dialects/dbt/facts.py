@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from otel_bridge.extract.data_sources import Connection
+from otel_bridge.extract.dialects.dagster.facts import Partitions
 
 
 class Kind(StrEnum):
@@ -136,6 +137,20 @@ class SkipCause(Fact, frozen=True):
     status: str = ""
 
 
+class DagsterAsset(Fact, frozen=True):
+    """The asset of Dagster that a node is, where Dagster started dbt."""
+
+    asset_key: tuple[str, ...] = ()
+    deployment: str = ""
+    partitions: Partitions | None = None
+    description: str = ""
+    group: str = ""
+    owners: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    tags: dict[str, Any] = {}
+    code_version: str = ""
+
+
 class Node(Fact, frozen=True):
     """A node as the project has it, with the relations that it reads and writes.
 
@@ -173,6 +188,7 @@ class Node(Fact, frozen=True):
     output: Relation | None = None
     inputs_known: bool = False
     consumers: tuple[Consumer, ...] = ()
+    asset: DagsterAsset | None = None
     upstream: tuple[str, ...] = ()
     sql: str = ""
     code: str = ""

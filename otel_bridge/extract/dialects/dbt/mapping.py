@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from otel_bridge import convention
 from otel_bridge.extract.dialects.dbt import assertions, jobs, states
+from otel_bridge.extract.dialects.dbt.assets import with_asset
 from otel_bridge.extract.dialects.dbt.facets import OPERATION, job_facets, run_facets
 from otel_bridge.extract.dialects.dbt.facts import Kind, Relation, Told
 from otel_bridge.extract.dialects.dbt.naming import UNKNOWN, Naming
@@ -75,8 +76,7 @@ def mapped(told: Told, naming: Naming) -> Read:
         convention.EXTERNAL_QUERY: _query(told, naming),
         convention.SQL: sql,
         convention.SQL_DIALECT: naming.dialect if sql else "",
-        convention.NOMINAL_START: told.batch.start if told.batch else "",
-        convention.NOMINAL_END: told.batch.end if told.batch else "",
+        **_nominal(told),
         **datasets,
     }
     unknown = not naming.known and bool(node.inputs or node.output)
@@ -207,11 +207,16 @@ def _checked(dataset: dict[str, Value], relation: Relation, told: Told) -> dict[
 
 
 def _outputs(told: Told, naming: Naming) -> list[dict[str, Value]]:
-    return (
-        outputs(told, naming)
-        if told.kind in (Kind.NODE, Kind.BATCH) and told.node.node_type != "source"
-        else []
-    )
+    if told.kind not in (Kind.NODE, Kind.BATCH) or told.node.node_type == "source":
+        return []
+    asset, found = told.node.asset, outputs(told, naming)
+    return [with_asset(dataset, asset) for dataset in found] if asset and asset.asset_key else found
+
+
+def _nominal(told: Told) -> dict[str, Value]:
+    """The batch's window, else that of the partitions that Dagster builds."""
+    window = told.batch or (told.node.asset.partitions if told.node.asset else None)
+    return {convention.NOMINAL_START: window.start, convention.NOMINAL_END: window.end} if window else {}
 
 
 def _engine(told: Told) -> dict[str, Value]:

@@ -11,6 +11,7 @@ from otel_bridge.extract.dialects.dbt import attributes as names
 from otel_bridge.extract.dialects.dbt.facts import (
     Batch,
     Consumer,
+    DagsterAsset,
     Hook,
     Invocation,
     Kind,
@@ -115,6 +116,7 @@ def _node(notes: Attributes) -> Node:
         inputs=_list(Relation, notes, names.INPUTS),
         output=_map(Relation, notes, names.OUTPUT),
         consumers=_list(Consumer, notes, names.CONSUMERS),
+        asset=_map(DagsterAsset, notes, names.ASSET),
         inputs_known=True,
     )
 
