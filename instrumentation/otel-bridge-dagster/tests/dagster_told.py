@@ -29,6 +29,9 @@ def tell(moment, said):
     notes.write(json.dumps({"moment": moment, "said": said}) + "\\n")
     notes.flush()
 
+def mark(name):
+    tell("mark", {"name": name})
+
 def run_and_tell(wrapped):
     def run(job_context, execution_plan):
         tell("run_start", facts.run_start(job_context))
@@ -99,6 +102,13 @@ class Told:
 
     moments: tuple[tuple[str, dict[str, Any]], ...]
 
+    def after(self, mark: str) -> "Told":
+        """What was told after a mark, up to the next one."""
+        starts = [place for place, (name, _) in enumerate(self.moments) if name == "mark"]
+        first = next(place for place in starts if self.moments[place][1]["name"] == mark)
+        last = next((place for place in starts if place > first), None)
+        return Told(self.moments[first + 1 : last])
+
     def of(self, moment: str) -> list[dict[str, Any]]:
         """The attributes of all moments of a kind, in their order."""
         return [said for name, said in self.moments if name == moment]
@@ -146,6 +156,6 @@ def facts_of(script: str, folder: Path, env: Mapping[str, str] = {}) -> Told:
         timeout=WITHIN_S,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr[-4000:]
     lines = [json.loads(line) for line in notes.read_text().splitlines()]
     return Told(tuple((line["moment"], line["said"]) for line in lines))

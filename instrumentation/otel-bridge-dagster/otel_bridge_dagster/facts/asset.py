@@ -15,6 +15,13 @@ def node_of(context: Any, asset_key: Any) -> Any:
     return layer.get(asset_key) if layer.has(asset_key) else None
 
 
+def definition_of(context: Any) -> Any:
+    """The AssetsDefinition behind a step; None of an op's."""
+    layer = context.job_def.asset_layer
+    find = part(layer, "get_assets_def_for_node") or layer.assets_def_for_node
+    return find(context.node_handle)
+
+
 def asset(context: Any, asset_key: Any) -> dict[str, Any]:
     """The asset map."""
     node = node_of(context, asset_key)

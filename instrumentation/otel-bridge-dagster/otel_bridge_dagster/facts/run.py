@@ -58,12 +58,13 @@ def planned(context: Any) -> list[Any]:
 
 def shared(reading: Reading, dagster_run: Any) -> None:
     """What every span of a run repeats; read once a run."""
-    known = _shared.get(dagster_run.run_id)
+    run_id = str(part(dagster_run, "run_id"))
+    known = _shared.get(run_id)
     if known is None:
         known = _read(dagster_run)
         while len(_shared) >= _RUNS_AT_MOST:
             _shared.pop(next(iter(_shared)), None)
-        _shared[dagster_run.run_id] = known
+        _shared[run_id] = known
     reading.attributes.update(known.attributes)
     reading.unread.update(known.unread)
 

@@ -60,7 +60,9 @@ def attempt(context: Any) -> int:
 def _step(reading: Reading, context: Any) -> Reading:
     _of_step(reading, context)
     reading.attributes[names.KIND] = names.KIND_STEP
-    reading.add(names.PARTITIONS, _partitions, context, lambda: part(context, "assets_def.partitions_def"))
+    reading.add(
+        names.PARTITIONS, _partitions, context, lambda: part(asset.definition_of(context), "partitions_def")
+    )
     reading.add(names.RETRY_OF, _retry_of, context)
     return reading
 

@@ -4,7 +4,7 @@ The hooks call the methods; the rest of `facts` reads the fields. A value that w
 and never kept.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,9 @@ class StepTold:
 
     def event(self, event: Any) -> None:
         """Any DagsterEvent that the step yields, in their order."""
+        Reading(unread=self.unread).read("event", self._event, event)
+
+    def _event(self, event: Any) -> None:
         kind = str(getattr(event, "event_type_value", ""))
         data: Any = getattr(event, "event_specific_data", None)
         if kind == "ASSET_MATERIALIZATION":
@@ -79,6 +82,9 @@ class RunTold:
 
     def event(self, event: Any) -> None:
         """Any DagsterEvent of the run, in their order."""
+        Reading().read("event", self._event, event)
+
+    def _event(self, event: Any) -> None:
         kind = str(getattr(event, "event_type_value", ""))
         step_key = getattr(event, "step_key", None)
         if kind in STEP_ENDINGS and step_key:
@@ -92,9 +98,3 @@ class RunTold:
             self.checks[outcome] = self.checks.get(outcome, 0) + 1
         elif kind in _RUN_ENDINGS:
             self.ending = event
-
-    def events(self, events: Iterable[Any]) -> "RunTold":
-        """Several of them."""
-        for event in events:
-            self.event(event)
-        return self

@@ -57,10 +57,12 @@ def mapped(context: Any, key: Any, node: Any) -> dict[str, Any]:
     definition = part(node, "partitions_def")
     if definition is None:
         return {}
-    own = part(context, "assets_def.partitions_def")
-    if own == definition and not _has_mapping(context, key):
+    if part(context, "node_handle") is None:
+        return {}
+    own = asset.definition_of(context)
+    if part(own, "partitions_def") == definition and not _has_mapping(own, key):
         return partitions.of_tags(definition, context.dagster_run.tags)
-    name = _input_name(context, key) if part(context, "node_handle") is not None else None
+    name = _input_name(context, key)
     if name is None:
         return {}
     with _loading(context):
@@ -160,11 +162,9 @@ def _told_id(said: Any, name: str) -> str | None:
     )
 
 
-def _has_mapping(context: Any, key: Any) -> bool:
-    find = part(context, "assets_def.get_partition_mapping_for_dep") or part(
-        context, "assets_def.get_partition_mapping"
-    )
-    return find is not None and find(key) is not None
+def _has_mapping(definition: Any, key: Any) -> bool:
+    find = part(definition, "get_partition_mapping_for_dep") or definition.get_partition_mapping
+    return find(key) is not None
 
 
 def _input_name(context: Any, key: Any) -> str | None:
