@@ -40,11 +40,6 @@ def test_there_are_cases() -> None:
     assert len(CASES) >= 10
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.name}")
-def test_converting_twice_gives_the_same_bytes(case: Path) -> None:
-    assert convert(case) == convert(case)
-
-
 def test_every_name_of_the_convention_has_a_case() -> None:
     table = yaml.safe_load((HERE.parents[1] / "convention/attributes.yaml").read_text())
     said = "".join((case / "input.jsonl").read_text() for case in CASES).replace('\\"', '"')
