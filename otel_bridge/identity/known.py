@@ -1,6 +1,6 @@
 """All that is known of names, kept up to date one statement at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 
 import msgspec
@@ -47,13 +47,13 @@ class Identities:
         self._configured = Configured(identity)
         self._claims: dict[Name, list[Claim]] = {}
         self._renames: dict[Name, list[Claim]] = {}
-        self._near: dict[Name, set[Name]] = {}
+        self._configured_near: dict[Name, set[Name]] = {}
         self._blocks: dict[Name, Block] = {}
         self._conflicts: dict[Name, tuple[Conflict, ...]] = {}
         self._namespaces: frozenset[str] = frozenset()
         self._connect(self._configured.aliases.items())
         self._connect((name, name) for name in self._configured.canonical)
-        self._settle(set(self._near))
+        self._settle(set(self._configured_near))
         self.learn(claims)
 
     def learn(self, claims: Iterable[Claim]) -> None:
@@ -65,7 +65,8 @@ class Identities:
             where.setdefault(claim.alias, []).append(claim)
             if claim.said is Said.SYMLINK:
                 ends = (claim.dataset, claim.alias)
-                self._connect([ends, *((end, self._configured.target(end)) for end in ends)])
+                targets = ((end, self._configured.target(end)) for end in ends)
+                self._connect(pair for pair in targets if pair[0] != pair[1])
                 touched.update(ends)
         self._settle(touched)
 
@@ -138,8 +139,13 @@ class Identities:
 
     def _connect(self, pairs: Iterable[tuple[Name, Name]]) -> None:
         for one, other in pairs:
-            self._near.setdefault(one, set()).add(other)
-            self._near.setdefault(other, set()).add(one)
+            self._configured_near.setdefault(one, set()).add(other)
+            self._configured_near.setdefault(other, set()).add(one)
+
+    def _near(self, name: Name) -> Iterator[Name]:
+        yield from self._configured_near.get(name, ())
+        for claim in self._claims.get(name, ()):
+            yield claim.alias if claim.dataset == name else claim.dataset
 
     def _settle(self, touched: set[Name]) -> None:
         """Resolve again what the names are connected with."""
@@ -147,7 +153,7 @@ class Identities:
         renaming: set[str] = set()
         for name in touched:
             if name not in done:
-                names = reached(name, self._near.__getitem__)
+                names = reached(name, self._near)
                 done |= names
                 renaming |= self._put(names, self._resolved(names))
         if not renaming <= self._namespaces:

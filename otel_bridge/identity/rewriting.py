@@ -27,7 +27,7 @@ SYMLINKS_URL: Final = facet_url("SymlinksDatasetFacet", "1-0-1")
 ROLES: Final = {"input": "inputs", "output": "outputs"}
 SLOTS: Final = ("facets", "inputFacets", "outputFacets")
 
-_NAMESPACES: Final = re.compile(rb'"namespace"\s*:\s*"([^"\\]*)"')
+_NAMESPACES: Final = re.compile(rb'"namespace"\s*:\s*"([^"]*)')
 _ESCAPED: Final = re.compile(rb"\\[/u]")
 """A namespace, or the word itself, may be written in other characters than ours."""
 
@@ -46,7 +46,7 @@ class Rewriting:
         if _ESCAPED.search(body):
             return True
         found = set(_NAMESPACES.findall(body))
-        return any(known.may_rename(namespace.decode("utf-8", "replace")) for namespace in found)
+        return any(b"\\" in one or known.may_rename(one.decode("utf-8", "replace")) for one in found)
 
     def apply(self, draft: Draft) -> None:
         """Rewrite."""

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from otel_bridge.identity import (
@@ -26,8 +27,8 @@ from otel_bridge.settings import Identity
 
 PER_NAME = 100
 """Other names of one dataset, and datasets of one name, that are kept. Nobody can tell more of them apart."""
-MOST = 100_000
-"""Statements that are kept at all; each takes about a kilobyte in memory where names are looked up."""
+MOST = 50_000
+"""Statements that are kept at all; each takes one or two kilobytes in memory where names are looked up."""
 REFUSED_KEPT = 1000
 REMEMBERED = 20_000
 TOUCH_NS = 3600 * 10**9
@@ -134,11 +135,12 @@ class ClaimReader(Reader):
 
 
 def _claim(number: int, *fields: Any) -> tuple[int, Claim]:
-    namespace, name, alias_namespace, alias_name, kind, said, *evidence = fields
-    claim = Claim(
-        Name(namespace, name), Name(alias_namespace, alias_name), kind, Said(said), Evidence(*evidence)
+    namespace, name, alias_namespace, alias_name, kind, said, seq, producer, job_namespace, job_name, *ids = (
+        fields
     )
-    return number, claim
+    evidence = Evidence(seq, intern(producer), intern(job_namespace), intern(job_name), *ids)
+    dataset, alias = Name(intern(namespace), name), Name(intern(alias_namespace), alias_name)
+    return number, Claim(dataset, alias, intern(kind), Said(said), evidence)
 
 
 class KnownNames:

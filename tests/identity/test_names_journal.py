@@ -124,7 +124,7 @@ def test_events_and_what_they_say_survive_being_killed_together(tmp_path):
     prepare(tmp_path)
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     told = 0
-    for turn in range(4):
+    for turn in range(3):
         process = subprocess.Popen(
             [sys.executable, str(LEARNER), str(tmp_path)], stdout=subprocess.PIPE, text=True, env=env
         )

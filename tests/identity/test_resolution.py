@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_bridge.identity import Claim, Contradiction, Identities, Name, Said, Why
+from otel_bridge.identity.naming import Kind, kind_of, spelled
+from otel_bridge.identity.union import Union
 from otel_bridge.settings import AliasGroup, AliasRule, DatasetName, Identity, NamePattern, NameTemplate
 
 PLACE = Name("s3://lake", "warehouse/shop/orders")
@@ -183,16 +185,35 @@ def test_any_order_and_any_pieces_give_the_same_answer(given_claims, groups, rng
 
 
 @given(some_claims, some_groups)
-def test_a_canonical_name_is_its_own_and_no_claim_joins_two_datasets_of_a_kind(given_claims, groups):
+def test_what_is_configured_holds_and_a_canonical_name_is_its_own(given_claims, groups):
     known = Identities(configured(*groups), given_claims)
     for name in NAMES:
         assert known.canonical(known.canonical(name)) == known.canonical(name)
     for first, *rest in groups:
         assert {known.canonical(name) for name in (first, *rest)} == {first}
-    linked = {frozenset((claim.dataset, claim.alias)) for claim in given_claims}
-    if not groups and len(linked) == len(given_claims):
-        owners = {claim.dataset for claim in given_claims if claim.dataset.namespace.startswith("trino")}
-        for one in owners:
-            for other in owners - {one}:
-                if known.canonical(one) == known.canonical(other):
-                    assert any(pair & {one, other} and len(pair & owners) == 2 for pair in linked)
+
+
+@given(some_claims)
+def test_datasets_of_a_kind_are_one_only_if_producers_say_so(given_claims):
+    known = Identities(Identity(), given_claims)
+    owners = {claim.dataset for claim in given_claims}
+    for block in known.datasets():
+        for kind in Kind:
+            ours = [name for name in block.names if name in owners and kind_of(name) is kind]
+            said = Union()
+            for claim in given_claims:
+                if claim.dataset in ours and claim.alias in ours:
+                    said.unite(claim.dataset, claim.alias)
+            for one in ours:
+                for other in ours:
+                    if spelled(one) == spelled(other):
+                        said.unite(one, other)
+            assert len(said.blocks(ours)) <= 1
+
+
+@given(some_claims)
+def test_a_statement_is_believed_or_part_of_a_conflict(given_claims):
+    known = Identities(Identity(), given_claims)
+    doubted = {claim for conflict in known.conflicts() for claim in conflict.claims}
+    for claim in given_claims:
+        assert (known.canonical(claim.dataset) == known.canonical(claim.alias)) or claim in doubted

@@ -115,6 +115,12 @@ def test_a_name_is_found_however_it_is_written(spelled):
     assert rewritten(content)["inputs"][0]["name"] == TABLE.name
 
 
+def test_a_name_with_a_backslash_is_found():
+    windows = Name("duckdb://C:\\data\\shop.duckdb", "shop.main.orders")
+    known = Identities(Identity(), [Claim(TABLE, windows)])
+    assert rewritten(body([dataset(windows)]), known)["inputs"][0]["namespace"] == TABLE.namespace
+
+
 def test_rules_rewrite_what_no_event_spoke_of():
     rule = AliasRule(match=NamePattern(namespace="s3a://(?P<b>.+)"), to=NameTemplate(namespace="s3://{b}"))
     known = Identities(Identity(rules=(rule,)))
