@@ -78,13 +78,13 @@ class _Field:
     """One `{...}`: an attribute and the filters on it."""
 
     def __init__(self, source: str) -> None:
-        head, _, rest = source.partition("|")
+        head, piped, rest = source.partition("|")
         self.attribute = head.strip()
         if not self.attribute or set(self.attribute) & set("\"'()"):
             raise TemplateError(
                 f"{{{source}}} names no attribute. Write {{attribute}} or {{attribute | filter}}."
             )
-        self.steps = tuple(_step(found) for found in _PIPED.findall(f"|{rest}")) if rest else ()
+        self.steps = tuple(_step(found) for found in _PIPED.findall(f"|{rest}")) if piped else ()
 
     def fill(self, lookup: Lookup) -> Filled:
         read = found = _as_text(lookup(self.attribute), self.attribute)

@@ -452,7 +452,15 @@ class TestLogEvents:
 
 
 def test_markers():
-    assert markers() == (b"openlineage.", b"dbt.runner", b"dbt_core_event_code", b"eval_args", b"dagster_otel")
+    assert set(markers()) == {
+        b"openlineage.",
+        b"dbt.runner",
+        b"dbt_core_event_code",
+        b"eval_args",
+        b"dagster_otel",
+        b"airflow.dag_id",
+        b"prefect.run.id",
+    }
 
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text() | st.binary()

@@ -116,7 +116,7 @@ def test_a_start_event_waits_like_its_span(selection: Selection):
     )  # fmt: skip
     selection.select("traces", traces(chain.lower), 0)
     started = selection.select("logs", logs(start), S)
-    assert [row.kind for row in started.rows] == [Kind.LOG, Kind.LINK]
+    assert [row.kind for row in started.rows] == [Kind.LINK, Kind.LOG]
     assert balanced(started)
     assert links(selection.select("traces", traces(chain.upper), 2 * S)) == chain.links[:1]
 

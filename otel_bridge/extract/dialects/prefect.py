@@ -62,7 +62,9 @@ class Prefect:
     def claims(self, span: Span) -> bool:
         """A span of a run, but those that the convention describes."""
         said = span.attributes
-        return said.get(RUN_TYPE) in TYPES and bool(said.get(RUN_ID)) and not said.get(convention.JOB_NAME)
+        kind = said.get(RUN_TYPE)
+        known = isinstance(kind, str) and kind in TYPES and bool(said.get(RUN_ID))
+        return known and not said.get(convention.JOB_NAME)
 
     def extract(self, span: Span, names: Namespaces, wanted: Wanted) -> Iterator[Observation]:
         """The run; a span whose run's id or name can't be read only connects others."""
