@@ -11,11 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from otel_bridge.assemble import MemoryRecords
 from otel_bridge.config import load
 from otel_bridge.extract import Wanted, extract, markers
 from otel_bridge.extract.dialects import airflow_ids
-from otel_bridge.model import JobRef, RunObserved, RunRef, Span, SpanSeen, State, Status, run_id_of
+from otel_bridge.model import JobRef, Kind, RunObserved, RunRef, Span, SpanSeen, State, Status, run_id_of
 from otel_bridge.namespaces import Namespaces
+from otel_bridge.receive import Selection, transcode
+from otel_bridge.service.conversion import Conversion
 from otel_bridge.service.offline import convert_files
 from otel_bridge.settings import Dialects, Namespace
 
@@ -72,6 +75,19 @@ def worker(attempt: int = 1) -> Span:
     return span("worker.load", TASK | {"airflow.task_instance.try_number": attempt}, WORKER_SPAN, TASK_SPAN)
 
 
+def ended_by_the_provider(job: str, run_id: str) -> bytes:
+    """An event of the provider, without its facets."""
+    event = {
+        "eventType": "COMPLETE",
+        "eventTime": "2026-11-25T10:16:48.672673+00:00",
+        "run": {"runId": run_id, "facets": {}},
+        "job": {"namespace": "floe.test.sales", "name": job, "facets": {}},
+        "producer": "https://github.com/apache/airflow/tree/providers-openlineage/2.20.3",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+    }
+    return msgspec.json.encode(event)
+
+
 def one(item: Span, wanted: Wanted = Wanted()):  # noqa: B008
     (found,) = extract(item, NAMES, wanted)
     return found
@@ -101,6 +117,20 @@ class TestRunIds:
             (job, run_id) for job, run_id in EMITTED.items() if job != ("daily", "-", "-")
         }
         assert (("daily", "-", "-"), EMITTED["daily", "-", "-"]) in made
+
+    def test_where_the_provider_ended_the_run_the_spans_only_add_to_it(self) -> None:
+        settings = load(None, ["data_dir=unused", "dialects.airflow=openlineage"], environ={})
+        conversion = Conversion(settings, MemoryRecords())
+        selection = Selection(markers(), settings.receive, 10)
+        retried = EMITTED["shop.extract", "2", "-"]
+        conversion.feed(Kind.EVENT, ended_by_the_provider("shop.extract", retried), 0)
+        lines = (GOLDEN / "dag_with_retry_and_mapped_task/input.jsonl").read_bytes().splitlines()
+        rows = [
+            row for line in lines for row in selection.select("traces", transcode("traces", line), 0).rows
+        ]
+        made = [event for row in rows for event in conversion.feed(row.kind, row.payload, 0)]
+        assert [event.type for event in made if event.key == retried] == ["OTHER", "OTHER"]
+        assert {event.type for event in made if event.job_name == "shop.load"} == {"START", "COMPLETE"}
 
     def test_a_cleared_dag_run_is_no_other_run(self) -> None:
         daily = {e["run"]["runId"] for e in events("run_ids_of_its_provider") if e["job"]["name"] == "daily"}
