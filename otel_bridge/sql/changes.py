@@ -12,7 +12,7 @@ from otel_bridge.sql.relations import Output, Relation, unknown
 from otel_bridge.sql.scopes import Context, Env, Scope, Source
 from otel_bridge.sql.sources import add_joins, add_source
 from otel_bridge.sql.tables import Match, Part, parts_of
-from otel_bridge.sql.values import ADDED, TableColumns, TableName, Written
+from otel_bridge.sql.values import ADDED, TableColumns, TableName, Use, Written
 
 NOT_A_COLUMN = "not a column of the table that is written"
 NO_NAME = "an expression without a name"
@@ -61,6 +61,7 @@ class Changes:
         self.written: dict[tuple[TableName, str], None] = {}
         self.drafts: dict[TableName, Draft] = {}
         self.fresh: dict[TableName, None] = {}
+        self.queried: dict[TableName, Relation] = {}
         self.renamed: list[tuple[TableName, TableName]] = []
         self.dropped: dict[TableName, None] = {}
         context.change = self.change
@@ -70,6 +71,16 @@ class Changes:
         writes = tuple(Written(table, by) for table, by in self.written)
         columns = (draft.told(table) for table, draft in self.drafts.items())
         return writes, tuple(each for each in columns if each.columns or each.dataset or each.unresolved)
+
+    def stars(self) -> tuple[tuple[TableName, Use], ...]:
+        """Of tables that were made of all columns of another."""
+        made = [(self._whole(key), relation) for key, relation in self.context.temporary.items()]
+        return tuple(
+            (name, use) for name, relation in (*made, *self.queried.items()) if (use := _star(relation))
+        )
+
+    def _whole(self, key: tuple[str, ...]) -> TableName:
+        return self.context.tables.completed(tuple((part, True) for part in key))
 
     def temporary(self) -> tuple[TableColumns, ...]:
         """Temporary tables that there are, by their whole names."""
@@ -82,7 +93,7 @@ class Changes:
                     draft.unresolved["*"] = output.rest.reason if output.rest else NO_NAME
                 else:
                     draft.add(output.name, output.origin)
-            found.append(draft.told(self.context.tables.completed(tuple((part, True) for part in key))))
+            found.append(draft.told(self._whole(key)))
         return tuple(found)
 
     def target(self, node: exp.Expr) -> Target | None:
@@ -145,6 +156,7 @@ class Changes:
         draft = self.write(target, by)
         merge(draft.dataset, relation.dataset)
         relation = relation.renamed(names, "the table")
+        self.queried[target.match.name] = relation
         for name, origin in by_name(relation, None).items():
             draft.add(spelled(name, target.columns), origin)
         if not relation.closed:
@@ -343,6 +355,18 @@ class Changes:
         if target is not None and target.temporary is None:
             self.context.reads.setdefault(target.match.name)
         return select(scope, exp.Select(expressions=returning.expressions), reading=False)
+
+
+def _star(relation: Relation) -> Use | None:
+    """The one table that all columns that are not known by name come from, under their own names."""
+    rests = relation.rests
+    if len(rests) != 1 or rests[0].hidden:
+        return None
+    origin = rests[0].lookup("*")
+    if origin.reason or len(origin.uses) != 1:
+        return None
+    [((table, column, subtype), masked)] = origin.uses.items()
+    return Use(table, column, subtype, masked) if column == "*" else None
 
 
 def _assigned(scope: Scope, node: exp.Expr) -> Origin:

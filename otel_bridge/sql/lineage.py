@@ -84,6 +84,7 @@ def _analysed(statement: Statement, spoken: Rules) -> Analysis:
         fresh=tuple(changes.fresh),
         renamed=tuple(changes.renamed),
         dropped=tuple(changes.dropped),
+        stars=changes.stars(),
         place=None if place == (statement.database, statement.schema) else place,
     )
 

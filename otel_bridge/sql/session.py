@@ -4,7 +4,7 @@ A table is an input if it was read before it was first written, unless it was ma
 here is neither input nor output, like a temporary one: what is made of it comes from what it was made of.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -49,6 +49,7 @@ class _Thing:
         self.columns: dict[str, Origin] = {}
         self.dataset: Uses = {}
         self.rest = ""
+        self.star: Callable[[str], Origin] | None = None
 
     def origin(self, column: str) -> Origin:
         """What a column of a table that the run made comes from."""
@@ -56,7 +57,7 @@ class _Thing:
         if found is not None:
             return found
         if self.rest:
-            return Origin(reason=self.rest)
+            return self.star(column) if self.star else Origin(reason=self.rest)
         if any(known.name.casefold() == column.casefold() for known in self.schema or ()):
             return NOTHING
         return Origin(reason=f"`{column}` is no column of `{'.'.join(self.name)}` as the run made it")
@@ -68,7 +69,7 @@ class _Thing:
 
     def started_again(self) -> None:
         """The table was made anew: what was said before of its columns is gone."""
-        self.columns, self.dataset, self.rest = {}, {}, ""
+        self.columns, self.dataset, self.rest, self.star = {}, {}, "", None
 
     def as_columns(self, key: Key) -> TableColumns:
         """What is known of its columns."""
@@ -118,7 +119,9 @@ class _Connection:
     @property
     def prefix(self) -> TableName:
         """What completes a name alone, as far as it is known."""
-        whole = (self.place.database, self.place.schema)[3 - self.place.parts :] if self.place.parts > 1 else ()
+        whole = (
+            (self.place.database, self.place.schema)[3 - self.place.parts :] if self.place.parts > 1 else ()
+        )
         return tuple(part for part in whole if part)
 
     def thing(self, name: TableName) -> _Thing:
@@ -180,6 +183,8 @@ class Session:
         for part in analysis.temporary:
             self._fill(connection, connection.make(part.table, temporary=True), part, read)
         self._write(connection, analysis, read)
+        for name, use in analysis.stars:
+            connection.thing(name).star = self._through(connection, use)
         for table in analysis.made:
             connection.thing(table.name).schema = table.columns
         for old, new in analysis.renamed:
@@ -250,7 +255,14 @@ class Session:
 
     def _led(self, connection: _Connection, use: Use) -> Origin:
         """A use, by datasets, through what the run made itself."""
-        thing = connection.thing(use.table)
+        return self._of(connection.thing(use.table), use)
+
+    def _through(self, connection: _Connection, star: Use) -> Callable[[str], Origin]:
+        """What columns come from that are known by the star alone that they were asked for by."""
+        source = connection.thing(star.table)
+        return lambda column: self._of(source, msgspec.structs.replace(star, column=column))
+
+    def _of(self, thing: _Thing, use: Use) -> Origin:
         if not thing.mine:
             return Origin({(thing.key or (NOWHERE, *use.table), use.column, use.subtype): use.masking})
         origin = thing.origin(use.column)

@@ -97,7 +97,8 @@ class Analysis(msgspec.Struct, frozen=True):
 
     The rest is for what comes after it over the same connection: `temporary` tables that there are now, tables `made`
     with columns that are known, those of them that were certainly not there before (`fresh`), those `renamed` and
-    `dropped`, and the database and schema (`place`) for names that lack them, None if they are as before.
+    `dropped`, `stars`, which say what table columns of a made table that are not known by name are columns of the same
+    name of, and the database and schema (`place`) for names that lack them, None if they are as before.
     """
 
     reads: tuple[TableName, ...] = ()
@@ -109,4 +110,5 @@ class Analysis(msgspec.Struct, frozen=True):
     fresh: tuple[TableName, ...] = ()
     renamed: tuple[tuple[TableName, TableName], ...] = ()
     dropped: tuple[TableName, ...] = ()
+    stars: tuple[tuple[TableName, Use], ...] = ()
     place: tuple[str, str] | None = None

@@ -106,7 +106,8 @@ def _place(item: dict[str, Any], ids: dict[str, str], begun_ns: int) -> None:
     for one in (item, *item.get("links", [])):
         one["traceId"], one["spanId"] = TRACE, ids[_hex(one["spanId"])]
     if item.get("parentSpanId"):
-        item["parentSpanId"] = ids[_hex(item["parentSpanId"])]
+        above = _hex(item["parentSpanId"])  # a span that was not sent, perhaps
+        item["parentSpanId"] = ids.setdefault(above, f"{len(ids) + 2:016x}")
     item.pop("events", None)
     if "startTimeUnixNano" in item:
         item["startTimeUnixNano"], item["endTimeUnixNano"] = str(begun_ns), str(begun_ns + 900_000_000)

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import pytest
 
 from tests.parts import PartMissing, collector, jaeger, kafka, marquez, marquez_client, postgres
+from tests.parts.clients import CLIENTS
 from tests.parts.dagster_versions import DAGSTER_1_8, DAGSTER_1_11, DAGSTER_PEERS, PYICEBERG_0_9
 from tests.parts.dbt_versions import DBT_1_8, DBT_1_12, OPENLINEAGE_DBT
 
@@ -34,6 +35,7 @@ Part = Literal[
     "dagster_peers",
     "pyiceberg_0_9",
     "postgres",
+    "clients",
 ]
 PARTS: dict[Part, Buildable] = {
     "collector": collector,
@@ -49,6 +51,7 @@ PARTS: dict[Part, Buildable] = {
     "dagster_peers": DAGSTER_PEERS,
     "pyiceberg_0_9": PYICEBERG_0_9,
     "postgres": postgres,
+    "clients": CLIENTS,
 }
 
 

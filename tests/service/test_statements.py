@@ -104,6 +104,16 @@ class TestMadeHere:
         whole = event["outputs"][0]["facets"]["columnLineage"]["dataset"]
         assert [f["field"] for f in whole] == ["state"]
 
+    def test_a_temporary_table_of_all_columns(self):
+        event = ran(
+            "create temp table picked as select * from orders where state = 'x'",
+            "insert into daily (id, total) select p.id, p.a + p.b from picked p",
+        )
+        assert came_from(event, "shop.public.daily") == {
+            "id": ["shop.public.orders.id"],
+            "total": ["shop.public.orders.a", "shop.public.orders.b"],
+        }
+
     def test_a_temporary_table_filled_later(self):
         event = ran(
             "create temp table picked (id int, note text)",
