@@ -70,7 +70,8 @@ instance = DagsterInstance.ephemeral()
 def make(*keys):
     materialize(every, instance=instance, resources=resources, selection=AssetSelection.assets(*keys))
 
-for made in (["raw/orders"], ["settings"], ["marts/totals"], ["report"], ["stock"], ["stocked"], ["a", "b", "c"], ["defined"], ["over_defined"]):
+for made in (["raw/orders"], ["settings"], ["marts/totals"], ["report"], ["stock"], ["stocked"],
+             ["a", "b", "c"], ["defined"], ["over_defined"]):
     make(*(AssetKey.from_user_string(key) for key in made))
 """
 

@@ -87,7 +87,8 @@ make("unstorable")
 mark("graph")
 make("graphed")
 mark("ops")
-first = ops.execute_in_process(instance=instance, resources=resources, raise_on_error=False, run_config={"ops": {"number": {"inputs": {"x": 1}}}})
+config = {"ops": {"number": {"inputs": {"x": 1}}}}
+first = ops.execute_in_process(instance=instance, resources=resources, raise_on_error=False, run_config=config)
 mark("object")
 run = first.dagster_run
 tell("run_start", facts.run_start(run._replace(parent_run_id="p1", root_run_id="r1") if hasattr(run, "_replace") else run))

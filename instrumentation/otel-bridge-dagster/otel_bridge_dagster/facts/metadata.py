@@ -22,8 +22,8 @@ def plain(value: Any) -> Any:
     return part(value, "value", value) if is_a(value, "MetadataValue") else value
 
 
-def identity(metadata: Metadata) -> dict[str, Any]:
-    """Where the table or file is, if the metadata say so."""
+def identity(metadata: Metadata, partition: str | None = None) -> dict[str, Any]:
+    """Where the table or file is, if the metadata (of an event about this partition) say so."""
     for name in _TABLE_NAMES:
         if name in metadata and (table := text(plain(metadata[name]))):
             return of_table_name(table, text(plain(metadata.get("dagster/storage_kind"))))
@@ -31,7 +31,7 @@ def identity(metadata: Metadata) -> dict[str, Any]:
         place = text(plain(metadata[name])) if name in metadata else None
         # a path that is not absolute is one of another process's directory
         if place and ("://" in place or place.startswith("/")):
-            return {"location": absolute(place)}
+            return {"location": _of_all(absolute(place), partition)}
     return {}
 
 
@@ -93,6 +93,19 @@ def code_source(metadata: Metadata) -> dict[str, Any]:
 
 
 _OF_PARTITION = "dagster/partition_row_count"
+
+
+def _of_all(location: str, partition: str | None) -> str:
+    """The folder of all partitions, if the location is that of one.
+
+    >>> _of_all("/lake/orders/2026-01-01.csv", "2026-01-01"), _of_all("/lake/orders", "2026-01-01")
+    ('/lake/orders', '/lake/orders')
+    """
+    for shown in (partition, partition.replace("|", "/")) if partition else ():
+        folder, slash, rest = location.rpartition(f"/{shown}")
+        if slash and folder and (not rest or (rest[0] == "." and "/" not in rest)):
+            return folder
+    return location
 
 
 def _column(column: Any, said_in: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from .reading import Reading, compact, key_of, part, text
 from .told import StepTold
 
 _VERSION = "dagster/data_version"
+_PLACE = ("connection", "relation", "location", "format")
 _LOOKS = ("schema", "row_count")
 """What an IO manager's value shows; metadata say it better."""
 
@@ -21,6 +22,8 @@ def output(reading: Reading, context: Any, asset_key: Any, told: StepTold) -> di
     if stored is None:
         stored = {} if events else reading.read("place", access.planned, reading, context, asset_key) or {}
     looks = {name: stored[name] for name in _LOOKS if name in stored}
+    if "found_by" in stored:
+        dataset = {name: value for name, value in dataset.items() if name not in _PLACE}
     dataset = looks | dataset | {name: value for name, value in stored.items() if name not in _LOOKS}
     return dataset | compact({"partitions": written(context, node, events)})
 
@@ -31,7 +34,7 @@ def of_events(asset_key: Any, events: list[Any], node: Any) -> dict[str, Any]:
     defined = part(node, "metadata") or {}
     everywhere = [*reversed(said), defined]
     dataset: dict[str, Any] = {"asset_key": key_of(asset_key)}
-    dataset |= _first_identity(said) or asset.identity(node)
+    dataset |= _identity(events) or asset.identity(node)
     return dataset | compact(
         {
             "data_version": text((part(events[-1], "tags") or {}).get(_VERSION)) if events else None,
@@ -91,8 +94,10 @@ def _observation(context: Any, key: Any, told: StepTold) -> dict[str, Any]:
     return of_events(key, events, node) | compact({"partitions": read})
 
 
-def _first_identity(said: list[Any]) -> dict[str, Any]:
-    found = _first(metadata.identity, list(reversed(said)))
+def _identity(events: list[Any]) -> dict[str, Any]:
+    found = _first(
+        lambda event: metadata.identity(event.metadata or {}, event.partition), [*reversed(events)]
+    )
     return found | {"found_by": "metadata"} if found else {}
 
 

@@ -108,9 +108,10 @@ def is_a(value: object, *class_names: str) -> bool:
     >>> is_a(True, "int"), is_a(1.0, "int")
     (True, False)
     """
-    return _is_a(type(value), class_names)
+    kind: Any = type(value)
+    return _is_a(kind, class_names)
 
 
 @lru_cache(maxsize=1024)
-def _is_a(kind: type, class_names: tuple[str, ...]) -> bool:
+def _is_a(kind: Any, class_names: tuple[str, ...]) -> bool:
     return any(known.__name__ in class_names for known in kind.__mro__)

@@ -46,7 +46,7 @@ def one(context: Any, key: Any, told: StepTold, version: str | None = None) -> d
             "data_version": _real(version) or _real(_fetched_version(context, key)),
             "partitions": read if read is not None else mapped(context, key, node),
             "produced_by": _producer(context, key, record),
-            "schema": metadata.schema(event_metadata(record) or part(node, "metadata") or {}),
+            "schema": metadata.schema(part(_event(record), "metadata") or part(node, "metadata") or {}),
             "description": text(part(node, "description")),
         }
     )
@@ -70,17 +70,14 @@ def mapped(context: Any, key: Any, node: Any) -> dict[str, Any]:
         return partitions.of_subset(definition, subset)
 
 
-def event_metadata(record: Any) -> dict[str, Any]:
-    """Metadata of the materialization or observation in an event record."""
-    event = part(record, "event_log_entry.dagster_event")
-    said = part(event, "event_specific_data.materialization") or part(
-        event, "event_specific_data.asset_observation"
-    )
-    return part(said, "metadata") or {}
-
-
 def _input(context: Any, key: Any, versions: dict[str, str], told: StepTold) -> dict[str, Any]:
     return one(context, key, told, versions.get(key.to_user_string()))
+
+
+def _event(record: Any) -> Any:
+    """The materialization or observation in an event record."""
+    said = part(record, "event_log_entry.dagster_event.event_specific_data")
+    return part(said, "materialization") or part(said, "asset_observation")
 
 
 def _identity(context: Any, key: Any, node: Any, told: StepTold, record: Any) -> dict[str, Any]:
@@ -89,9 +86,10 @@ def _identity(context: Any, key: Any, node: Any, told: StepTold, record: Any) ->
     known = next((a.dataset for a in accesses if "found_by" in a.dataset), None)
     if known is not None:
         return {name: value for name, value in known.items() if name not in {"schema", "row_count"}}
-    own = [m.metadata for m in told.materializations if m.asset_key == key]
-    for said in (*own, event_metadata(record)):
-        found = metadata.identity(said)
+    own = [m for m in told.materializations if m.asset_key == key]
+    for event in (*own, _event(record)):
+        said = part(event, "metadata") or {}
+        found = metadata.identity(said, text(part(event, "partition")))
         if found:
             return _completed(context, key, node, found, said) | {"found_by": "metadata"}
     manager = next((compact({"io_manager": a.dataset.get("io_manager")}) for a in accesses), {})
