@@ -11,7 +11,9 @@ from otel_bridge.model import ConfigError
 
 Tree = dict[str, Any]
 PREFIX = "OTEL_BRIDGE_"
-NOT_SETTINGS = frozenset({"OTEL_BRIDGE_CONFIG", "OTEL_BRIDGE_API_KEY"})
+NOT_SETTINGS = frozenset({"OTEL_BRIDGE_CONFIG", "OTEL_BRIDGE_API_KEY", "OTEL_BRIDGE_DISABLED"})
+OF_INSTRUMENTATION = re.compile(r"OTEL_BRIDGE_(DAGSTER|DBT|ICEBERG)_(?!_)")
+"""Variables of programs that are instrumented; the bridge may be asked in the same shell."""
 
 
 def from_file(path: Path) -> Tree:
@@ -33,8 +35,12 @@ def from_file(path: Path) -> Tree:
 
 def from_environment(environ: Mapping[str, str]) -> Tree:
     """`OTEL_BRIDGE_RECEIVE__GRPC__ENDPOINT=…` and the like; values are read as YAML."""
-    names = sorted(n for n in environ if n.startswith(PREFIX) and n not in NOT_SETTINGS)
+    names = sorted(n for n in environ if n.startswith(PREFIX) and _is_setting(n))
     return from_assignments((n.removeprefix(PREFIX).lower().split("__"), environ[n], n) for n in names)
+
+
+def _is_setting(name: str) -> bool:
+    return name not in NOT_SETTINGS and not OF_INSTRUMENTATION.match(name)
 
 
 def from_flags(flags: Iterable[str]) -> Tree:

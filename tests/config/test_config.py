@@ -66,6 +66,13 @@ def test_environment_wins_over_the_file_and_flags_over_both(tmp_path: Path) -> N
     assert (settings.runs.parent_wait, settings.runs.lost_after, settings.log.format) == (5, 9, "json")
 
 
+def test_variables_of_instrumented_programs_are_no_settings(tmp_path: Path) -> None:
+    names = ("DAGSTER_CODE_LOCATION", "DBT_COLUMNS", "ICEBERG_DISABLED", "DISABLED")
+    environ = {f"OTEL_BRIDGE_{name}": "shop" for name in names}
+    environ["OTEL_BRIDGE_DBT__ARTIFACTS_WAIT"] = "5s"
+    assert load(environ=environ, cwd=tmp_path).dbt.artifacts_wait == 5
+
+
 def test_destinations_from_the_environment(tmp_path: Path) -> None:
     environ = {"OTEL_BRIDGE_DESTINATIONS": "[{name: out, type: console}]"}
     assert [d.name for d in from_text(tmp_path, ISSUE, (), environ).destinations] == ["out"]
