@@ -246,7 +246,7 @@ class Assembler:
 
     def _hear_inside(self, run: Record, waiting: Iterable[Record]) -> None:
         """What spans inside a run said before it was known, before the run may end."""
-        if not run.run_id or not run.has_end:
+        if not run.run_id or not run.has_end or run.start_sent:
             return
         for record in (*waiting, *self._records.waiting_for_run(run.run_id)):
             if record.said is not None:
