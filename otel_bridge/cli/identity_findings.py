@@ -21,6 +21,10 @@ _ADVICE = {
     Refusal.TOO_LONG.value: "symlinks are longer than any dataset's name. Correct what emits them.",
     Refusal.TOO_MANY.value: "symlinks are too many for one name. `otel-bridge aliases list` shows which; correct what emits them.",
 }
+_NO_FAULT = {
+    Refusal.PARTITION.value: "between a table and a folder of one of its partitions are not used: they are not one dataset",
+    Refusal.IN_MEMORY.value: "to a database in memory are not used: the next process may mean another one",
+}
 
 
 def findings(known: Identities, figures: Sums) -> Iterator[str]:
@@ -38,10 +42,9 @@ def findings(known: Identities, figures: Sums) -> Iterator[str]:
 
 def remarks(known: Identities, figures: Sums, events: EventReader) -> Iterator[str]:
     """What is for the user to decide, and nothing wrong by itself."""
-    if number := figures.refused_names.get(Refusal.PARTITION.value):
-        yield (
-            f"{number} symlinks between a table and a folder of one of its partitions are not used: they are not one dataset."
-        )
+    for reason, why in _NO_FAULT.items():
+        if number := figures.refused_names.get(reason):
+            yield f"{number} symlinks {why}."
     found = suggestions(_seen(events).all(), known)
     if found:
         yield from _suggested(found)

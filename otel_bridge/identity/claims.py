@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from otel_bridge.extract.data_sources import Name
-from otel_bridge.identity.naming import is_partition
+from otel_bridge.identity.naming import is_partition, is_passing
 from otel_bridge.openlineage.profiles.draft import Draft, Members, opened, text_of, value_of
 
 _MARKS: Final = (b'"symlinks"', b'"previousIdentifier"')
@@ -30,6 +30,7 @@ class Refusal(StrEnum):
 
     NO_NAME = "no_name"
     PARTITION = "partition_directory"
+    IN_MEMORY = "in_memory"
     TOO_LONG = "too_long"
     TOO_MANY = "too_many"
 
@@ -121,6 +122,8 @@ def _judged(claim: Claim) -> Claim | Refused:
         return Refused(*names, Refusal.NO_NAME)
     if any(len(part) > LONGEST for name in names for part in name):
         return Refused(claim.dataset, Name("", ""), Refusal.TOO_LONG)
+    if any(map(is_passing, names)):
+        return Refused(*names, Refusal.IN_MEMORY)
     if any(map(is_partition, names)):
         return Refused(*names, Refusal.PARTITION)
     return claim

@@ -14,6 +14,7 @@ _LOCATIONS: Final = frozenset(
 _LOGICAL: Final = frozenset({"dagster", "dbt", "airflow", "prefect", "urn", ""})
 _SPELLINGS: Final = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
 _WITHOUT_SLASHES: Final = frozenset({"file", "bigquery", "awsathena", "inmemory"})
+_PASSING: Final = frozenset({"inmemory", "memory"})
 _ARN: Final = re.compile(r"arn:[^:]+:([a-z0-9-]+):")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _PARTITION: Final = re.compile(r"(?:^|/)[^/=]+=[^/]*(?:/|$)")
@@ -77,6 +78,15 @@ def type_of(name: Name) -> str:
     if kind is Kind.LOGICAL and scheme_of(name.namespace) == "dagster":
         return "ASSET"
     return "LOCATION" if kind is Kind.LOCATION else "TABLE"
+
+
+def is_passing(name: Name) -> bool:
+    """Whether it names something that ends with a process, so that the next one may mean something else by it.
+
+    >>> is_passing(Name("inmemory://", "memory.main.orders"))
+    True
+    """
+    return scheme_of(name.namespace) in _PASSING
 
 
 def is_partition(name: Name) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 from otel_bridge.extract.data_sources import Name, default_port
 from otel_bridge.identity.claims import Claim
 from otel_bridge.identity.known import Identities
-from otel_bridge.identity.naming import Kind, kind_of, scheme_of, spelled
+from otel_bridge.identity.naming import Kind, is_partition, is_passing, kind_of, scheme_of, spelled
 from otel_bridge.openlineage.profiles.draft import Draft, opened, text_of, value_of
 
 MOST_NAMES: Final = 20_000
@@ -83,7 +83,7 @@ class Sightings:
     def _see(self, name: Name, seq: int, fields: frozenset[str], run: str) -> None:
         found = self._by_name.get(name)
         if found is None:
-            if len(self._by_name) >= MOST_NAMES or not all(name):
+            if len(self._by_name) >= MOST_NAMES or not all(name) or is_passing(name) or is_partition(name):
                 return
             found = self._by_name[name] = Sighting(name, seq)
         found.times += 1

@@ -42,6 +42,7 @@ def test_a_former_name_is_no_symlink():
         (TABLE, Name("s3://lake", "/"), Refusal.NO_NAME),
         (TABLE, DAY, Refusal.PARTITION),
         (DAY, TABLE, Refusal.PARTITION),
+        (PLACE, Name("inmemory://", "memory.main.orders"), Refusal.IN_MEMORY),
     ],
 )
 def test_what_never_makes_two_names_one(name, alias, reason):
