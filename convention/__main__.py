@@ -136,9 +136,10 @@ def header(table: dict[str, Any]) -> str:
     return HEADER.replace("attributes.yaml", f"{table['file']}.yaml")
 
 
-RUN_OR_SPAN = ("openlineage.job.name", "openlineage.run.id")
-NATIVE_DBT = r'IsMatch(instrumentation_scope.name, "^dbt([._-]|$)")'
-"""Spans that dbt-core (from 1.12.1) and dbt v2 make themselves: they carry no attribute of the convention."""
+NEEDED = ("openlineage.job.name", "openlineage.run.id", "airflow.dag_id", "prefect.run.id")
+"""Each span that is read has one of these, of the convention and of tools that send spans of their own."""
+SCOPES = r'IsMatch(instrumentation_scope.name, "^(dbt([._-]|$)|dagster_otel$)")'
+"""Or it is of dbt-core (from 1.12.1), dbt v2 or dagster-otel, which have no attribute in common."""
 
 
 def filters() -> dict[str, str]:
@@ -146,8 +147,8 @@ def filters() -> dict[str, str]:
     return {
         "lineage filter": " and ".join(
             (
-                *(f'span.attributes["{name}"] == nil' for name in RUN_OR_SPAN),
-                f"not {NATIVE_DBT.replace('instrumentation_', '')}",
+                *(f'span.attributes["{name}"] == nil' for name in NEEDED),
+                f"not {SCOPES.replace('instrumentation_', '')}",
             )
         ),
         "lineage log filter": " and ".join(
@@ -160,7 +161,7 @@ def filters() -> dict[str, str]:
         ),
         "tracing filter": 'span.attributes["openlineage.export"] == "lineage"',
         "lineage sampling": " or ".join(
-            (*(f'attributes["{name}"] != nil' for name in RUN_OR_SPAN), NATIVE_DBT)
+            (*(f'attributes["{name}"] != nil' for name in NEEDED), SCOPES)
         ),
     }
 

@@ -1,6 +1,7 @@
 """The Collector configurations that we ship, in the real Collector."""
 
 import json
+import re
 import secrets
 import ssl
 import urllib.request
@@ -122,6 +123,31 @@ def test_spans_that_dbt_makes_itself_arrive_at_the_bridge(tmp_path: Path) -> Non
         flow.settle(flow.bridge, flow.tracing)
         assert names(flow.bridge) == ["fusion", "native", "short"]
         assert names(flow.tracing) == ["fusion", "native", "short"]
+
+
+def test_spans_that_other_tools_send_arrive_at_the_bridge(tmp_path: Path) -> None:
+    with line(tmp_path, {"OTELCOL_SAMPLING_PERCENTAGE": "0"}) as flow:
+        flow.send(
+            span("task", {"airflow.dag_id": "shop"}),
+            span("flow", {"prefect.run.id": "1"}),
+            span("query", {"db.system": "mysql"}),
+        )
+        flow.send_scoped(step="dagster_otel", other="dagster_otelx")
+        flow.settle(flow.bridge, flow.tracing)
+        assert names(flow.bridge) == ["flow", "step", "task"]
+        assert names(flow.tracing) == ["flow", "step", "task"]
+
+
+def test_conditions_for_all_spans_of_clients_are_understood(tmp_path: Path) -> None:
+    page = (collector.CONFIG.parent / "docs/dialects.md").read_text()
+    conditions = re.findall(r"`(and span\.attributes\[.*)` \|", page)
+    assert len(conditions) == 3
+    gateway = (collector.CONFIG / "gateway.yaml").read_text()
+    filtered = re.search(r"# generated: lineage filter\n *- (.*)", gateway)
+    assert filtered
+    layer = tmp_path / "all.yaml"
+    layer.write_text(gateway.replace(filtered[1], " ".join((filtered[1], *conditions))))
+    assert collector.validate([layer]) == ""
 
 
 def test_copies_for_lineage_stay_out_of_the_tracing_backend(tmp_path: Path) -> None:
