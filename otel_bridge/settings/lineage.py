@@ -107,10 +107,12 @@ class Dialects:
     """Producers and consumers of topics (`messaging.*`): `marked`, `all` or `off`."""
     objectstore: Claims = "marked"
     """Clients of object stores (`aws.s3.*` and the like): `marked`, `all` or `off`."""
-    airflow: RunIds = "own"
+    airflow: RunIds = "openlineage"
     """Airflow's own spans: `own` takes run ids from span ids, `openlineage` derives them as Airflow's provider does; `off` reads none."""
     prefect: bool = True
     """Whether Prefect's own spans are read."""
+    iceberg: Claims = "marked"
+    """Engines that read and write Iceberg tables (`iceberg.*`): `marked`, `all` or `off`."""
     namespaces: Mapping[str, str] = field(default_factory=dict)
     """Dataset namespace by system (`sqlite`, `kafka`, …), for spans that do not tell where the data is."""
     schemas: Mapping[str, str] = field(default_factory=dict)

@@ -31,7 +31,8 @@ TASK = DAG | {
     "airflow.task_instance.try_number": 1,
     "airflow.task_instance.map_index": -1,
 }
-PROVIDER = Wanted(dialects=Dialects(airflow="openlineage"))
+PROVIDER = Wanted()
+OWN = Wanted(dialects=Dialects(airflow="own"))
 
 EMITTED = {
     ("daily", "-", "-"): "01a20ada-2c00-77ff-b1c8-1a816729fc22",
@@ -88,13 +89,13 @@ def ended_by_the_provider(job: str, run_id: str) -> bytes:
     return msgspec.json.encode(event)
 
 
-def one(item: Span, wanted: Wanted = Wanted()):  # noqa: B008
+def one(item: Span, wanted: Wanted = OWN):
     (found,) = extract(item, NAMES, wanted)
     return found
 
 
 def events(case: str, lines=None):
-    settings = load(None, ["data_dir=unused", "dialects.airflow=openlineage"], environ={})
+    settings = load(None, ["data_dir=unused"], environ={})
     content = (GOLDEN / case / "input.jsonl").read_bytes() if lines is None else b"\n".join(lines)
     return [msgspec.json.decode(event.body) for event in convert_files([("input", content)], settings)]
 
@@ -119,7 +120,7 @@ class TestRunIds:
         assert (("daily", "-", "-"), EMITTED["daily", "-", "-"]) in made
 
     def test_where_the_provider_ended_the_run_the_spans_only_add_to_it(self) -> None:
-        settings = load(None, ["data_dir=unused", "dialects.airflow=openlineage"], environ={})
+        settings = load(None, ["data_dir=unused"], environ={})
         conversion = Conversion(settings, MemoryRecords())
         selection = Selection(markers(), settings.receive, 10)
         retried = EMITTED["shop.extract", "2", "-"]
@@ -146,7 +147,7 @@ class TestRunIds:
         assert parents["shop.load"] == EMITTED["shop", "-", "-"]
         assert parents["daily.one"] == EMITTED["daily", "-", "-"]
 
-    def test_by_default_they_come_from_the_span(self) -> None:
+    def test_they_may_come_from_the_span(self) -> None:
         assert one(dag_run()).run_id == run_id_of(TRACE, DAG_SPAN)
         assert one(task_run()).run_id == run_id_of(TRACE, TASK_SPAN)
 
@@ -167,7 +168,7 @@ class TestAttempts:
         assert first.parent == second.parent == RunRef(run_id_of(TRACE, DAG_SPAN), one(dag_run()).job)
 
     @pytest.mark.parametrize("attempt", [1, 2])
-    @pytest.mark.parametrize("wanted", [Wanted(), PROVIDER])
+    @pytest.mark.parametrize("wanted", [OWN, PROVIDER])
     def test_what_runs_inside_belongs_to_its_attempt(self, attempt, wanted) -> None:
         inside = one(worker(attempt), wanted)
         assert isinstance(inside, SpanSeen)
