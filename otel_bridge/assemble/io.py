@@ -10,12 +10,12 @@ from operator import itemgetter
 import msgspec
 from msgspec.structs import replace
 
+from otel_bridge.assemble import repeated
 from otel_bridge.model import Dataset, IoObserved, Omission, Run, Value
 
 MOST_STATEMENTS = 500
 """Different statements of one run that are kept for column lineage; what they read and write beyond is left out."""
 LOGICAL = "logical"
-_SUMMED = ("row_count", "bytes", "file_count")
 _JOINED = ("symlinks", "tags", "owners")
 _PHYSICAL = ("version", "storage", "catalog", "schema")
 """Who did the I/O knows these better than the run."""
@@ -148,19 +148,15 @@ def _summed(known: tuple[Dataset, ...], found: tuple[Dataset, ...]) -> tuple[Dat
 
 
 def _added(known: Dataset, found: Dataset) -> Dataset:
-    sums = {key: total for key in _SUMMED if (total := _sum(known, found, key)) is not None}
+    both = repeated.count_both(known, found)
+    values = known.values | found.values | _joined(known, found) | repeated.counts(known, found)
     return replace(
         known,
-        values=known.values | found.values | _joined(known, found) | sums,
-        facets=known.facets | found.facets,
-        input_facets=known.input_facets | found.input_facets,
-        output_facets=known.output_facets | found.output_facets,
+        values={k: v for k, v in (values | repeated.lifecycle(known, found)).items() if v is not None},
+        facets=repeated.slot(known.facets, found.facets, both_count=both),
+        input_facets=repeated.slot(known.input_facets, found.input_facets, both_count=both),
+        output_facets=repeated.slot(known.output_facets, found.output_facets, both_count=both),
     )
-
-
-def _sum(known: Dataset, found: Dataset, key: str) -> Value:
-    counts = [n for d in (known, found) if isinstance(n := d.values.get(key), int)]
-    return sum(counts) if counts else None
 
 
 def _joined(first: Dataset, second: Dataset) -> dict[str, Value]:

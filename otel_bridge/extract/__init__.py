@@ -13,6 +13,7 @@ from otel_bridge.extract.dialects.dagster.dialect import Dagster
 from otel_bridge.extract.dialects.dagster.otel import DagsterOtel
 from otel_bridge.extract.dialects.database import Database
 from otel_bridge.extract.dialects.dbt.dialect import Dbt
+from otel_bridge.extract.dialects.iceberg.dialect import Iceberg
 from otel_bridge.extract.dialects.mapped import mapped
 from otel_bridge.extract.dialects.messaging import Messaging
 from otel_bridge.extract.dialects.objectstore import ObjectStore
@@ -29,6 +30,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dbt(),
     Dagster(),
     DagsterOtel(),
+    Iceberg(),
     Bridge(),
     Airflow(),
     Prefect(),

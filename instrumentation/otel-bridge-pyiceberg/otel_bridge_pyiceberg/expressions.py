@@ -1,5 +1,6 @@
 """pyiceberg's filters in the JSON form that Iceberg's REST specification gives expressions."""
 
+from collections import OrderedDict
 from typing import Any
 
 from otel_bridge_pyiceberg import attributes as at
@@ -25,6 +26,10 @@ MAX_PARTS = 200
 """Filters with more parts than that are made by programs; they are left out."""
 
 
+REMEMBERED = 64
+_parsed: "OrderedDict[str, Any]" = OrderedDict()
+
+
 class TooLarge(Exception):
     """The filter has too many parts."""
 
@@ -34,12 +39,22 @@ def everything(expression: Any) -> bool:
     return type(expression).__name__ == "AlwaysTrue"
 
 
+def remember(text: Any, expression: Any) -> None:
+    """Note how pyiceberg has read a filter that was given as text."""
+    if isinstance(text, str):
+        _parsed[text] = expression
+        if len(_parsed) > REMEMBERED:
+            _parsed.popitem(last=False)
+
+
 def told(expression: Any) -> dict[str, Any]:
     """The filter as attributes; none for one that every row passes, or that is too large to tell."""
     if expression is None or everything(expression) or expression == "":
         return {}
     if isinstance(expression, str):
-        return {at.FILTER_TEXT: expression}
+        if expression not in _parsed:
+            return {at.FILTER_TEXT: expression}
+        expression = _parsed[expression]
     try:
         return {at.FILTER: _Form().of(expression, MAX_DEPTH)}
     except TooLarge:

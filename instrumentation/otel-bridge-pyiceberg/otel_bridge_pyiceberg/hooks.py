@@ -12,7 +12,7 @@ import wrapt
 from otel_lineage.trouble import guarded, log
 
 from otel_bridge_pyiceberg import attributes as at
-from otel_bridge_pyiceberg import catalogs, commits, operations, scans, settings, tables
+from otel_bridge_pyiceberg import catalogs, commits, expressions, operations, scans, settings, tables
 from otel_bridge_pyiceberg.commits import Write
 from otel_bridge_pyiceberg.redaction import location
 
@@ -59,6 +59,7 @@ def _hook_tables(module: Any) -> None:
     _wrap(module, "CreateTableTransaction.commit_transaction", _commit_transaction)
     _wrap(module, "Table._do_commit", _do_commit)
     _wrap(module, "Table.__init__", _new_table)
+    _wrap(module, "_parse_row_filter", _parse_filter)
     _wrap(module, "DataScan.plan_files", _plan_files)
     _wrap(module, "IncrementalAppendScan.plan_files", _plan_files)
 
@@ -70,8 +71,9 @@ def _hook_catalogs(module: Any) -> None:
 
 
 def _wrap(module: Any, place: str, wrapper: Callable[..., Any]) -> None:
-    owner = getattr(module, place.partition(".")[0], None)
-    if owner is None or place.partition(".")[2] not in owner.__dict__:
+    owner_name, _, name = place.rpartition(".")
+    owner = getattr(module, owner_name, None) if owner_name else module
+    if owner is None or name not in owner.__dict__:
         log.debug("otel-bridge-pyiceberg: this pyiceberg has no %s", place)
         return
     wrapt.wrap_function_wrapper(module, place, wrapper)
@@ -86,6 +88,13 @@ def _new_table(wrapped: Any, table: Any, args: Any, kwargs: Any) -> Any:
 def _new_catalog(wrapped: Any, catalog: Any, args: Any, kwargs: Any) -> Any:
     catalogs.hook(type(catalog))
     return wrapped(*args, **kwargs)
+
+
+def _parse_filter(wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
+    result = wrapped(*args, **kwargs)
+    if _active and args:
+        expressions.remember(args[0], result)
+    return result
 
 
 def _plan_files(wrapped: Any, scan: Any, args: Any, kwargs: Any) -> Any:

@@ -1,5 +1,7 @@
 """A span for what is read or written: inside the run around it, or as a run of its own where there is none."""
 
+import functools
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,6 +16,7 @@ from otel_bridge_pyiceberg import attributes as at
 
 EMITTER = LineageEmitter(integration="ICEBERG")
 JOB_TYPE = "TASK"
+ENGINE = "pyiceberg"
 
 
 class Telling:
@@ -23,7 +26,7 @@ class Telling:
         self._around: AbstractContextManager[Any] | None = None
         self._span: Any = None
         self._run: LineageRun | None = None
-        self._start(operation, {at.CONVENTION: at.TABLE_VERSION, at.OPERATION: operation, **known})
+        self._start(operation, {**_common(), at.OPERATION: operation, **known})
 
     @guarded("starting an Iceberg span", fallback=None)
     def _start(self, operation: str, known: Mapping[str, Any]) -> None:
@@ -78,3 +81,10 @@ class Telling:
         except BaseException as raised:
             if raised is not error:
                 raise
+
+
+@functools.cache
+def _common() -> dict[str, Any]:
+    """What every span says."""
+    version = getattr(sys.modules.get("pyiceberg"), "__version__", None)
+    return {at.CONVENTION: at.TABLE_VERSION, at.ENGINE_NAME: ENGINE, at.ENGINE_VERSION: version}

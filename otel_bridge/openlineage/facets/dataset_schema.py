@@ -1,10 +1,10 @@
 """schema: the fields of a dataset, nested as deep as they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, cast
+from typing import Annotated, Final, cast
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Meta
 
 from otel_bridge.model import LeftOut, Value
 from otel_bridge.openlineage.core import facet_url
@@ -24,12 +24,16 @@ EXAMPLE: Final = {
 
 
 class Column(Part, frozen=True, kw_only=True):
-    """A field; `ordinal_position` counts from 1 or from 0, as its source does."""
+    """A field; `ordinal_position` counts from 1 or from 0, as its source does.
+
+    `field_id` is Iceberg's, which survives renaming: the specification does not name it and allows it.
+    """
 
     name: str
     type: str | Maybe = UNSET
     description: str | Maybe = UNSET
     ordinal_position: Whole | Maybe = UNSET
+    field_id: Whole | Maybe = UNSET
     fields: list["Column"] | Maybe = UNSET
 
 
@@ -48,10 +52,11 @@ class Plain(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Text
     type: Text | Maybe = UNSET
     description: Text | Maybe = UNSET
+    field_id: Annotated[int, Meta(ge=0)] | Maybe = UNSET
 
 
 def build(values: Mapping[str, Value]) -> Schema:
-    """From a list of `{name, type, description, ordinal_position, fields}`; only the name is needed."""
+    """From a list of `{name, type, description, ordinal_position, field_id, fields}`; only the name is needed."""
     try:
         return Schema(fields=cast(list[Column], msgspec.convert(values["schema"], list[Plain])))
     except (msgspec.ValidationError, UnicodeEncodeError):
@@ -76,5 +81,6 @@ def _column(fields: Fields, depth: int) -> Column:
         type=fields.text("type"),
         description=fields.text("description"),
         ordinal_position=fields.whole("ordinal_position"),
+        field_id=fields.whole("field_id"),
         fields=_columns(nested, f"{fields.what}, field", depth - 1) if nested else UNSET,
     )
