@@ -1,7 +1,6 @@
 """Which dataset a thing of Dagster's is: its table, else its file, else the asset by its key."""
 
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Final, NamedTuple
 
 from otel_bridge.extract.data_sources import Connection, Name, Parts, named, symlinks_of
@@ -109,7 +108,10 @@ def _duckdb_catalog(path: str) -> str:
     """
     if path.lower().startswith(("md:", "motherduck:")):
         return path.partition(":")[2].partition("?")[0]
-    return "memory" if path.startswith(":memory:") else PurePath(path).stem
+    if path.startswith(":memory:"):
+        return "memory"
+    file = path.replace("\\", "/").rpartition("/")[2]
+    return file.rpartition(".")[0] or file
 
 
 def _is_absolute(path: str) -> bool:
