@@ -200,6 +200,8 @@ class TestNames:
              Name("http://c:8181", "db.t")),
             (Thing(connection=Connection("iceberg", path="sqlite:///c.db", warehouse="s3://w"), relation=Relation("", "db", "t")),
              Name("s3://w", "db.t")),
+            (Thing(connection=Connection("iceberg", path="sqlite:///c.db", warehouse="demo"), relation=Relation("", "db", "t")),
+             Name("sqlite:///c.db", "db.t")),
             (Thing(location="s3://lake/t"), Name("s3://lake", "t")),
         ],
     )  # fmt: skip

@@ -82,10 +82,11 @@ def _needed(kind: str, parts: Parts) -> Iterator[str]:
 
 
 def _in_catalog(connection: Connection, parts: Parts) -> Name | None:
-    """A table of an Iceberg catalog: after the address of a REST one, after the warehouse of others."""
-    address = next((a for a in (connection.path, connection.host) if a.startswith(_WEB)), "")
-    catalog = (address or connection.warehouse).rstrip("/")
-    return Name(catalog, f"{parts.schema}.{parts.identifier}") if catalog else None
+    """A table of an Iceberg catalog, as the dialect of Iceberg names it: after a REST catalog, else after the warehouse."""
+    address = connection.path or connection.host
+    is_place = "://" in connection.warehouse or connection.warehouse.startswith("/")
+    catalog = connection.warehouse if is_place and not address.startswith(_WEB) else address
+    return Name(catalog.rstrip("/"), f"{parts.schema}.{parts.identifier}") if catalog else None
 
 
 def _parts(thing: Thing) -> Parts:
