@@ -19,8 +19,11 @@ BEFORE = """
 import functools, json, os, sys, tempfile, time
 from dagster._core.execution import api, execute_in_process, host_mode
 from dagster._core.execution.plan import execute_plan, execute_step, inputs
-from dagster._core.execution.context.data_version_cache import DataVersionCache
 from dagster import *
+try:
+    from dagster._core.execution.context.data_version_cache import DataVersionCache as Fetching
+except ImportError:
+    from dagster._core.execution.context.system import StepExecutionContext as Fetching
 from otel_bridge_dagster import facts
 
 notes, open_steps = open(sys.argv[1], "w"), []
@@ -77,17 +80,17 @@ def store_and_tell(wrapped):
         for event in wrapped(step_context, handle, output):
             if event.event_type_value == "HANDLED_OUTPUT":
                 manager = step_context.get_io_manager(handle)
-                context = step_context.get_output_context(handle, output.metadata)
+                context = facts.output_context(step_context, handle, output.metadata)
                 open_steps[-1].stored(manager, context, output.value)
             yield event
     return store
 
-def fetch_and_tell(self, key, record):
-    event = fetch(self, key, record)
+def fetch_and_tell(self, key, *rest):
+    event = fetch(self, key, *rest)
     open_steps[-1].upstream_event(key, event)
     return event
 
-fetch, DataVersionCache._get_input_asset_event = DataVersionCache._get_input_asset_event, fetch_and_tell
+fetch, Fetching._get_input_asset_event = Fetching._get_input_asset_event, fetch_and_tell
 api.job_execution_iterator = execute_in_process.job_execution_iterator = run_and_tell(api.job_execution_iterator)
 execute_plan.dagster_event_sequence_for_step = step_and_tell(execute_plan.dagster_event_sequence_for_step)
 inputs._load_input_with_input_manager = load_and_tell(inputs._load_input_with_input_manager)

@@ -11,11 +11,12 @@ from otel_bridge_dagster import attributes as names
 
 from . import run as runs
 from . import step as steps
+from .access import output_context
 from .reading import Reading
 from .told import RunTold, StepTold
 
 __all__ = [
-    "RunTold", "StepTold", "asset_end", "asset_start", "assets_of", "run_end", "run_start", "step_end", "step_start",
+    "RunTold", "StepTold", "asset_end", "asset_start", "assets_of", "output_context", "run_end", "run_start", "step_end", "step_start",
 ]  # fmt: skip
 
 Attributes = dict[str, Any]

@@ -36,6 +36,14 @@ def stored(reading: Reading, io_manager: Any, context: Any, value: Any) -> Acces
     return _access(reading, what, io_manager, context, looks, None)
 
 
+def output_context(step_context: Any, handle: Any, metadata: Any) -> Any:
+    """The OutputContext of an output; the first releases make one without its metadata."""
+    try:
+        return step_context.get_output_context(handle, metadata)
+    except TypeError:
+        return step_context.get_output_context(handle)
+
+
 def planned(reading: Reading, context: Any, asset_key: Any) -> dict[str, Any]:
     """Where the IO manager would have stored an asset that a step failed to make; only of outputs that have a type.
 

@@ -3,28 +3,15 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from . import metadata, partitions, tags
+from . import layers, metadata, partitions, tags
 from .reading import compact, key_of, part, text
 
 _known: "WeakKeyDictionary[Any, dict[str, Any]]" = WeakKeyDictionary()
 
 
-def node_of(context: Any, asset_key: Any) -> Any:
-    """The asset's node in the graph of the job's definitions; None if it is not among them."""
-    layer = context.job_def.asset_layer
-    return layer.get(asset_key) if layer.has(asset_key) else None
-
-
-def definition_of(context: Any) -> Any:
-    """The AssetsDefinition behind a step; None of an op's."""
-    layer = context.job_def.asset_layer
-    find = part(layer, "get_assets_def_for_node") or layer.assets_def_for_node
-    return find(context.node_handle)
-
-
 def asset(context: Any, asset_key: Any) -> dict[str, Any]:
     """The asset map."""
-    node = node_of(context, asset_key)
+    node = layers.node_of(context, asset_key)
     if node is None:
         return {"key": key_of(asset_key)}
     if node not in _known:

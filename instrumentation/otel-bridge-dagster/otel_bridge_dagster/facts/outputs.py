@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from . import access, asset, metadata, partitions
+from . import access, asset, layers, metadata, partitions
 from .reading import Reading, compact, key_of, part, text
 from .told import StepTold
 
@@ -15,7 +15,7 @@ _LOOKS = ("schema", "row_count")
 
 def output(reading: Reading, context: Any, asset_key: Any, told: StepTold) -> dict[str, Any]:
     """The dataset map of an asset that the step makes, whether it came to that or not."""
-    node = asset.node_of(context, asset_key)
+    node = layers.node_of(context, asset_key)
     events = [m for m in told.materializations if m.asset_key == asset_key]
     dataset = of_events(asset_key, events, node)
     stored = next((s.dataset for s in told.stores if s.asset_key == asset_key), None)
@@ -67,7 +67,7 @@ def others(context: Any, told: StepTold, made: Iterable[Any]) -> list[dict[str, 
     logged = dict.fromkeys(m.asset_key for m in told.materializations if m.asset_key not in own)
     for key in logged:
         events = [m for m in told.materializations if m.asset_key == key]
-        node = asset.node_of(context, key)
+        node = layers.node_of(context, key)
         found.append(of_events(key, events, node) | compact({"partitions": written(context, node, events)}))
     return found
 
@@ -88,7 +88,7 @@ def observed(
 
 def _observation(context: Any, key: Any, told: StepTold) -> dict[str, Any]:
     events = [o for o in told.observations if o.asset_key == key]
-    node = asset.node_of(context, key)
+    node = layers.node_of(context, key)
     keys = [event.partition for event in events if event.partition is not None]
     read = partitions.of_keys(part(node, "partitions_def"), keys)
     return of_events(key, events, node) | compact({"partitions": read})

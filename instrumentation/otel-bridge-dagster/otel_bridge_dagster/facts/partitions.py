@@ -50,7 +50,7 @@ def of_subset(definition: Any, subset: Any) -> dict[str, Any]:
     """Those of one of Dagster's subsets."""
     count = len(subset)
     if count <= KEYS_AT_MOST or not is_a(definition, "TimeWindowPartitionsDefinition"):
-        return of_keys(definition, subset.get_partition_keys())
+        return of_keys(definition, _ordered(definition, subset.get_partition_keys()))
     return _of_ranges(
         definition, [(r.start, r.end) for r in subset.get_partition_key_ranges(definition)], count
     )
@@ -85,6 +85,13 @@ def described(definition: Any) -> dict[str, Any]:
 
 
 _RANGE = "dagster/asset_partition_range"
+
+
+def _ordered(definition: Any, keys: Iterable[Any]) -> list[Any]:
+    """Some of Dagster's subsets keep their keys in sets."""
+    if is_a(definition, "TimeWindowPartitionsDefinition"):
+        return sorted(keys, key=lambda key: _time_window(definition, key))
+    return sorted(keys, key=str)
 
 
 def _of_ranges(definition: Any, ranges: Sequence[Range], count: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from otel_bridge_dagster import __version__
 from otel_bridge_dagster import attributes as names
 from otel_bridge_dagster.errors import of_event, of_exception
 
-from . import partitions, tags
+from . import layers, partitions, tags
 from .reading import Reading, compact, key_of, part, public, text
 from .told import STEP_ENDINGS, RunTold
 
@@ -150,7 +150,7 @@ def _definition(context: Any) -> Any:
     find = part(context, "job.get_definition")
     job = find() if find is not None else None
     layer = part(job, "asset_layer")
-    nodes = (layer.get(key) for key in planned(context) if layer.has(key)) if layer is not None else ()
+    nodes = (layers.node_in(layer, key) for key in planned(context)) if layer is not None else ()
     return part(job, "partitions_def") or next((d for n in nodes if (d := part(n, "partitions_def"))), None)
 
 

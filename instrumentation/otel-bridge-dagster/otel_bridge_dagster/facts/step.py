@@ -6,7 +6,7 @@ from typing import Any
 from otel_bridge_dagster import attributes as names
 from otel_bridge_dagster import ids
 
-from . import asset, checks, outputs, partitions, upstream
+from . import asset, checks, layers, outputs, partitions, upstream
 from . import run as runs
 from .reading import Reading, compact, part, text
 from .told import StepTold
@@ -49,7 +49,7 @@ def asset_end(context: Any, asset_key: Any, told: StepTold, error: BaseException
 
 def assets_of(context: Any) -> list[Any]:
     """Keys of the assets that the step is to make, in the order of its outputs."""
-    return Reading().read("assets", _assets_of, context) or []
+    return Reading().read("assets", layers.made_by, context) or []
 
 
 def attempt(context: Any) -> int:
@@ -61,7 +61,7 @@ def _step(reading: Reading, context: Any) -> Reading:
     _of_step(reading, context)
     reading.attributes[names.KIND] = names.KIND_STEP
     reading.add(
-        names.PARTITIONS, _partitions, context, lambda: part(asset.definition_of(context), "partitions_def")
+        names.PARTITIONS, _partitions, context, lambda: part(layers.definition_of(context), "partitions_def")
     )
     reading.add(names.RETRY_OF, _retry_of, context)
     return reading
@@ -75,7 +75,7 @@ def _asset(reading: Reading, context: Any, asset_key: Any) -> Reading:
         names.PARTITIONS,
         _partitions,
         context,
-        lambda: part(asset.node_of(context, asset_key), "partitions_def"),
+        lambda: part(layers.node_of(context, asset_key), "partitions_def"),
     )
     return reading
 
@@ -101,14 +101,6 @@ def _retry_of(context: Any) -> dict[str, Any]:
     return {"attempt": before, "run_id": ids.step_run_id(context.run_id, context.step.key, before)}
 
 
-def _assets_of(context: Any) -> list[Any]:
-    layer = context.job_def.asset_layer
-    find = part(layer, "get_asset_key_for_node_output") or layer.asset_key_for_output
-    selected = context.get_output_asset_keys()
-    keys = [find(context.node_handle, output.name) for output in context.step.step_outputs]
-    return [key for key in keys if key in selected and not part(layer.get(key), "is_observable", False)]
-
-
 def _inputs_of_asset(reading: Reading, context: Any, asset_key: Any, told: StepTold) -> list[dict[str, Any]]:
     found = upstream.inputs(reading, context, asset_key, told)
     if len(assets_of(context)) == 1:
@@ -119,7 +111,7 @@ def _inputs_of_asset(reading: Reading, context: Any, asset_key: Any, told: StepT
 
 def _inputs_of_step(reading: Reading, context: Any, told: StepTold, made: list[Any]) -> list[dict[str, Any]]:
     """What was loaded for none of the step's assets; of a step of checks what they are about."""
-    theirs = {key for own in made for key in part(asset.node_of(context, own), "parent_keys") or ()}
+    theirs = {key for own in made for key in part(layers.node_of(context, own), "parent_keys") or ()}
     keys = dict.fromkeys(load.asset_key for load in told.loads if load.asset_key not in theirs)
     checked = dict.fromkeys(check.asset_key for check in told.checks if check.asset_key not in made)
     found = [upstream.one(context, key, told) for key in keys | checked if key is not None]

@@ -4,7 +4,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from . import asset, io_managers, metadata, partitions
+from . import asset, io_managers, layers, metadata, partitions
 from .access import Access
 from .reading import Reading, compact, key_of, part, text
 from .told import StepTold
@@ -20,7 +20,7 @@ _SPAN = "otel/span_id"
 
 def inputs(reading: Reading, context: Any, asset_key: Any, told: StepTold) -> list[dict[str, Any]]:
     """Dataset maps of all upstream assets of an asset, whether anything was loaded from them or not."""
-    node = asset.node_of(context, asset_key)
+    node = layers.node_of(context, asset_key)
     parents = sorted(part(node, "parent_keys") or (), key=key_of)
     versions = _versions(asset_key, told)
     found = (
@@ -37,7 +37,7 @@ def loads_of(told: StepTold, asset_key: Any) -> list[Access]:
 def one(context: Any, key: Any, told: StepTold, version: str | None = None) -> dict[str, Any]:
     """The dataset map of an asset that was read."""
     record = told.upstream.get(key)
-    node = asset.node_of(context, key)
+    node = layers.node_of(context, key)
     loads = loads_of(told, key)
     dataset = {"asset_key": key_of(key)} | _identity(context, key, node, told, record)
     read = next((load.partitions for load in loads if load.partitions is not None), None)
@@ -59,10 +59,10 @@ def mapped(context: Any, key: Any, node: Any) -> dict[str, Any]:
         return {}
     if part(context, "node_handle") is None:
         return {}
-    own = asset.definition_of(context)
-    if part(own, "partitions_def") == definition and not _has_mapping(own, key):
+    own = layers.definition_of(context)
+    if part(own, "partitions_def") == definition and not layers.has_mapping(own, key):
         return partitions.of_tags(definition, context.dagster_run.tags)
-    name = _input_name(context, key)
+    name = layers.input_name(context, key)
     if name is None:
         return {}
     with _loading(context):
@@ -100,9 +100,7 @@ def _completed(context: Any, key: Any, node: Any, found: dict[str, Any], said: A
     """With the connection of its IO manager, if the step has that and the table was stored by it."""
     if _STORED not in said or "relation" not in found or found["connection"].get("type") == "duckdb":
         return found
-    named = part(node, "io_manager_key")
-    find = part(node, "assets_def.get_io_manager_key_for_asset_key")
-    name = named or (find(key) if find is not None else None)
+    name = layers.io_manager_key(node, key)
     manager = part(context, f"resources.{name}")
     config = part(part(context, "resolved_run_config.resources", {}).get(name), "config")
     connected = io_managers.connection_of(manager, config) if manager is not None else None
@@ -123,9 +121,7 @@ def _versions(asset_key: Any, told: StepTold) -> dict[str, str]:
 
 def _fetched(context: Any, key: Any) -> Any:
     """What Dagster fetched of the input before the step worked."""
-    known = part(context, "_data_version_cache.input_asset_version_info") or part(
-        context, "input_asset_records"
-    )
+    known = part(context, "input_asset_records")
     return (known or {}).get(key)
 
 
@@ -158,17 +154,6 @@ def _told_id(said: Any, name: str) -> str | None:
     return text(
         (part(said, "tags") or {}).get(name) or metadata.plain((part(said, "metadata") or {}).get(name))
     )
-
-
-def _has_mapping(definition: Any, key: Any) -> bool:
-    find = part(definition, "get_partition_mapping_for_dep") or definition.get_partition_mapping
-    return find(key) is not None
-
-
-def _input_name(context: Any, key: Any) -> str | None:
-    layer = context.job_def.asset_layer
-    find = part(layer, "get_node_input_name") or layer.input_for_asset_key
-    return text(find(context.node_handle, key))
 
 
 def _loading(context: Any) -> AbstractContextManager[Any]:
