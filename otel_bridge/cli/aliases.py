@@ -96,7 +96,11 @@ def _explained(found: Explanation) -> Iterator[str]:
 def _reason(found: Explanation) -> str:
     if found.why is Why.RULE and found.rule is not None:
         return f"identity.rules[{found.rule}]"
-    return "no event and no setting gives it another name" if found.why is Why.ALONE else found.why.value
+    said = {
+        Why.ALONE: "no event and no setting gives it another name",
+        Why.CONFLICT: "nothing, because what events say contradicts itself",
+    }
+    return said.get(found.why, found.why.value)
 
 
 def _statement(claim: Claim) -> str:

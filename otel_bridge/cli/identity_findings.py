@@ -12,6 +12,7 @@ from otel_bridge.identity.suggestions import Looks, Sightings, Suggestion, sugge
 from otel_bridge.journal import EventReader, Sums
 
 SHOWN = 10
+CONFLICTS_SHOWN = 3
 LOOKED_AT = 5000
 """Events, the newest ones, in which names are looked for."""
 PAGE = 500
@@ -30,11 +31,11 @@ _NO_FAULT = {
 def findings(known: Identities, figures: Sums) -> Iterator[str]:
     """What should be decided or corrected."""
     conflicts = known.conflicts()
-    for conflict in conflicts[:SHOWN]:
+    for conflict in conflicts[:CONFLICTS_SHOWN]:
         lines = "\n".join(f"  {line}" for line in told(conflict)).strip()
         yield f"{lines}\n  Say in identity.aliases which of them it is (docs/identity.md)."
-    if len(conflicts) > SHOWN:
-        yield f"{len(conflicts) - SHOWN} more conflicts between names; `otel-bridge aliases list` shows them."
+    if len(conflicts) > CONFLICTS_SHOWN:
+        yield f"{len(conflicts) - CONFLICTS_SHOWN} more conflicts between names; `otel-bridge aliases list` shows them."
     for reason, number in figures.refused_names.items():
         if reason in _ADVICE:
             yield f"{number} {_ADVICE[reason]}"
@@ -61,9 +62,12 @@ def _seen(events: EventReader) -> Sightings:
 
 
 def _suggested(found: list[Suggestion]) -> Iterator[str]:
-    yield (
-        f"{len(found)} pairs of names may each be one dataset. Nothing was changed; paste what is right into the configuration:"
+    pairs = (
+        "A pair of names may be one dataset"
+        if len(found) == 1
+        else f"{len(found)} pairs of names may each be one dataset"
     )
+    yield f"{pairs}. Nothing was changed; paste what is right into the configuration:"
     for one in found[:SHOWN]:
         where = ", ".join(map(str, sorted(set(one.events))))
         more = f" ({one.names} names)" if one.names > 1 else ""

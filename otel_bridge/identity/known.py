@@ -18,6 +18,7 @@ class Why(StrEnum):
     CONFIGURED = "identity.aliases"
     RULE = "identity.rules"
     CLAIMED = "symlinks"
+    CONFLICT = "conflict"
     ALONE = "nothing"
 
 
@@ -124,18 +125,22 @@ class Identities:
             name,
             canonical,
             tuple(sorted({*names, name})),
-            self._why(name, rule, names),
+            self._why(name, rule, names, conflicts),
             rule,
             claims,
             conflicts,
         )
 
-    def _why(self, name: Name, rule: int | None, names: tuple[Name, ...]) -> Why:
+    def _why(
+        self, name: Name, rule: int | None, names: tuple[Name, ...], conflicts: tuple[Conflict, ...]
+    ) -> Why:
         if name in self._configured.aliases or name in self._configured.canonical:
             return Why.CONFIGURED
         if rule is not None or any(self._configured.target(n) == name != n for n in names):
             return Why.RULE
-        return Why.CLAIMED if len(names) > 1 else Why.ALONE
+        if len(names) > 1:
+            return Why.CLAIMED
+        return Why.CONFLICT if conflicts else Why.ALONE
 
     def _connect(self, pairs: Iterable[tuple[Name, Name]]) -> None:
         for one, other in pairs:

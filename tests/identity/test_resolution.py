@@ -73,6 +73,7 @@ def test_a_table_s_name_that_two_places_claim_belongs_to_neither():
     assert conflict.datasets == (PLACE, OTHER_PLACE)
     assert not conflict.settled
     assert known.explain(CATALOG).conflicts == (conflict,)
+    assert known.explain(CATALOG).why is Why.CONFLICT
 
 
 def test_an_asset_that_is_a_file_here_and_a_table_there_belongs_to_neither():
