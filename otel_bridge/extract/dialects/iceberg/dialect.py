@@ -12,6 +12,7 @@ from otel_bridge.extract.dialects.bridge import Bridge
 from otel_bridge.extract.dialects.iceberg import attributes as names_of
 from otel_bridge.extract.dialects.iceberg.datasets import read_and_written
 from otel_bridge.extract.dialects.iceberg.facts import Told, told_of
+from otel_bridge.extract.dialects.iceberg.naming import table_name
 from otel_bridge.extract.values import Attributes, run_id
 from otel_bridge.extract.wanted import Wanted
 from otel_bridge.model import (
@@ -86,7 +87,7 @@ class Iceberg(Io):
     ) -> RunObserved | None:
         """The run that the span is where there is none around."""
         job = {
-            convention.JOB_NAME: f"iceberg.{told.operation}.{told.table_name or told.table_location or 'table'}",
+            convention.JOB_NAME: f"iceberg.{told.operation}.{table_name(told, told.table_name) or told.table_location or 'table'}",
             convention.JOB_TYPE: JOB_TYPE,
             convention.JOB_INTEGRATION: INTEGRATION,
         }

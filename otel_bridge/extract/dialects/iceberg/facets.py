@@ -76,7 +76,8 @@ def of_scan(told: Told) -> Facets:
         "scanMetrics": _metrics(told, SCAN_METRICS),
         "metadata": _engine(told),
     }
-    return {SCAN_REPORT: _present(report), **_subset(told, "inputCondition")}
+    told_of = {SCAN_REPORT: found} if (found := _present(report)) else {}
+    return {**told_of, **_subset(told, "inputCondition")}
 
 
 def of_commit(told: Told) -> Facets:

@@ -1,5 +1,6 @@
 """Identity of Iceberg tables: the location, as OpenLineage's Spark integration has it; the catalog's name is a symlink."""
 
+import re
 from typing import Final
 
 from otel_bridge.extract.data_sources import Name
@@ -30,14 +31,14 @@ def in_catalog(told: Told, table: str) -> Name | None:
     >>> in_catalog(Told(operation="scan", catalog_type="rest", catalog_uri="http://catalog:8181"), "shop.orders")
     Name(namespace='http://catalog:8181', name='shop.orders')
     """
-    uri = told.catalog_uri.rstrip("/")
+    uri = without_secrets(told.catalog_uri).rstrip("/")
     if not table:
         return None
     if told.catalog_type == "glue":
         return Name(uri, "table/" + table.replace(".", "/")) if uri.startswith(GLUE) else None
     if told.catalog_type == "hive" and uri:
         return Name("hive://" + uri.partition(",")[0].partition("://")[2], table)
-    warehouse = told.catalog_warehouse.rstrip("/")
+    warehouse = without_secrets(told.catalog_warehouse).rstrip("/")
     is_place = "://" in warehouse or warehouse.startswith("/")
     namespace = uri if told.catalog_type in {"rest", "nessie"} or not is_place else warehouse
     return Name(namespace, table) if namespace else None
@@ -51,3 +52,20 @@ def table_name(told: Told, name: str) -> str:
     """
     first, _, rest = name.partition(".")
     return rest if first == told.catalog_name and "." in rest else name
+
+
+def without_secrets(address: str) -> str:
+    """A URI without user, password and what follows its path; Azure's containers stay.
+
+    >>> without_secrets("https://ada:secret@catalog:8181/v1?token=x"), without_secrets("abfss://lake@acme.dfs.core.windows.net/w")
+    ('https://catalog:8181/v1', 'abfss://lake@acme.dfs.core.windows.net/w')
+    """
+    scheme, separator, rest = address.partition("://")
+    if not separator or scheme.lower().startswith(("abfs", "wasb")):
+        return address
+    authority, slash, path = rest.partition("/")
+    host = authority.rpartition("@")[2] if authority else ""
+    return f"{scheme}://{host}{slash}{_END.split(path, maxsplit=1)[0]}"
+
+
+_END: Final = re.compile(r"[?#;]")
