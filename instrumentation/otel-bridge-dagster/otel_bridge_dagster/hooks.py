@@ -51,6 +51,11 @@ HOOKS = (
         "steps:around_upstream",
     ),
     Hook(
+        f"{_EXECUTION}.context.system",
+        "StepExecutionContext._get_input_asset_event",
+        "steps:around_upstream",
+    ),
+    Hook(
         "dagster._core.executor.base",
         "Executor.log_failure_or_retry_event_after_error",
         "crashes:around_crash",

@@ -86,7 +86,7 @@ def _storing(wrapped: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Gen
 def _stored(step_context: Any, step_output_handle: Any, output: Any) -> None:
     step = step_of(step_context)
     if step is not None:
-        context = step_context.get_output_context(step_output_handle, output.metadata)
+        context = facts.output_context(step_context, step_output_handle, output.metadata)
         step.seen.stored(step_context.get_io_manager(step_output_handle), context, output.value)
 
 
@@ -99,7 +99,7 @@ def around_upstream(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: 
 
 @guarded("noting an upstream asset", fallback=None)
 def _found(cache: Any, record: Any, key: Any, *rest: Any, **more: Any) -> None:
-    step = step_of(cache._context)
+    step = step_of(getattr(cache, "_context", cache))
     if step is not None:
         step.seen.upstream_event(key, record)
 
