@@ -15,6 +15,9 @@ from otel_bridge.model import Dataset, IoObserved, Omission, Run, Value
 
 MOST_STATEMENTS = 500
 """Different statements of one run that are kept for column lineage; what they read and write beyond is left out."""
+MOST_DATASETS = 1000
+"""Different inputs, and as many outputs, of one run that are kept; such as the objects that it reads one by one."""
+MOST_OMISSIONS = 100
 LOGICAL = "logical"
 _JOINED = ("symlinks", "tags", "owners")
 _PHYSICAL = ("version", "storage", "catalog", "schema")
@@ -31,6 +34,7 @@ class Io(msgspec.Struct, frozen=True, omit_defaults=True):
     spans: int = 0
     omissions: tuple[Omission, ...] = ()
     statements_left: int = 0
+    datasets_left: int = 0
 
 
 def gathered(io: Io, said: IoObserved) -> Io:
@@ -41,14 +45,16 @@ def gathered(io: Io, said: IoObserved) -> Io:
         min(at_ns, said.at_ns) if statement in said.statements else at_ns
         for at_ns, statement in zip(io.times, io.statements, strict=True)
     )
+    inputs, outputs = _summed(io.inputs, said.inputs), _summed(io.outputs, said.outputs)
     return Io(
-        inputs=_summed(io.inputs, said.inputs),
-        outputs=_summed(io.outputs, said.outputs),
+        inputs=inputs[:MOST_DATASETS],
+        outputs=outputs[:MOST_DATASETS],
         statements=(*io.statements, *new[:room]),
         times=(*times, *(said.at_ns for _ in new[:room])),
         spans=io.spans + 1,
-        omissions=tuple(dict.fromkeys((*io.omissions, *said.omissions))),
+        omissions=tuple(dict.fromkeys((*io.omissions, *said.omissions)))[:MOST_OMISSIONS],
         statements_left=io.statements_left + len(new[room:]),
+        datasets_left=io.datasets_left + len(inputs[MOST_DATASETS:]) + len(outputs[MOST_DATASETS:]),
     )
 
 
@@ -77,12 +83,14 @@ def without_logical(run: Run) -> Run:
 
 
 def _left(io: Io) -> tuple[Omission, ...]:
-    if not io.statements_left:
-        return ()
-    reason = (
-        f"{io.statements_left} more statements than {MOST_STATEMENTS}; what they read and write is left out"
-    )
-    return (Omission("statements", reason),)
+    left = []
+    if io.statements_left:
+        more = f"{io.statements_left} more statements than {MOST_STATEMENTS}"
+        left.append(Omission("statements", f"{more}; what they read and write is left out"))
+    if io.datasets_left:
+        more = f"{io.datasets_left} times there was one more input or output than {MOST_DATASETS}"
+        left.append(Omission("datasets", f"{more}; tell the table or folder instead of its files"))
+    return tuple(left)
 
 
 def _placed(said: tuple[Dataset, ...], found: tuple[Dataset, ...]) -> tuple[Dataset, ...]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from story import WAIT, Story, beat, dataset, io, plain, ref, run, start
 
-from otel_bridge.assemble.io import MOST_STATEMENTS
+from otel_bridge.assemble.io import MOST_DATASETS, MOST_STATEMENTS
 from otel_bridge.model import Dataset, EventType, State
 
 
@@ -168,6 +168,13 @@ class TestWhatIsTold:
         story.hear(start("task", inputs=(asset,), outputs=(asset, dataset("t"))))
         assert story.told[0].run.outputs == (dataset("t"),)
         assert story.told[0].run.inputs == (Dataset("dagster://default", "a/b"),)
+
+    def test_no_more_datasets_than_the_limit(self):
+        objects = tuple(dataset(f"o{n}") for n in range(MOST_DATASETS + 5))
+        told = self.end(io("c", "task", inputs=objects), io("d", "task", inputs=objects[:3]))
+        assert told.inputs == objects[:MOST_DATASETS]
+        assert told.omissions[-1].path == "datasets"
+        assert told.omissions[-1].reason.startswith("5 times")
 
     def test_each_statement_once_and_no_more_than_the_limit(self):
         texts = [f"select {n}" for n in range(MOST_STATEMENTS + 5)]

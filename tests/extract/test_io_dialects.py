@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from otel_bridge.extract import Wanted, extract, markers
+from otel_bridge.extract import Wanted, extract, markers, sql_context
+from otel_bridge.extract.dialects import database, messaging, objectstore
 from otel_bridge.extract.object_urls import accessed
 from otel_bridge.model import IoObserved, Span, SpanSeen, Status
 from otel_bridge.namespaces import Namespaces
@@ -340,7 +343,7 @@ class TestObjects:
             ("PUT", "https://acme.blob.core.windows.net/lake/a.csv?comp=metadata", None),
             ("PUT", "https://acme.blob.core.windows.net/lake?restype=container", None),
             ("GET", "https://acme.blob.core.windows.net/lake/a.csv", "wasbs://lake@acme.blob.core.windows.net /a.csv"),
-            ("PATCH", "https://acme.dfs.core.windows.net/lake/a.csv?action=append&position=0", "abfss://lake@acme.dfs.core.windows.net /a.csv"),
+            ("PATCH", "https://acme.dfs.core.windows.net/lake/a.csv?action=append", "abfss://lake@acme.dfs.core.windows.net /a.csv"),
             ("PUT", "https://acme.dfs.core.windows.net/lake/a.csv?resource=file", None),
             ("GET", "https://example.com/lake/a.csv", None),
             ("GET", "https://[bad", None),
@@ -351,3 +354,33 @@ class TestObjects:
         assert (None if found is None else " ".join(found[0])) == location
         if found:
             assert found[1] == ("read" if method == "GET" else "write")
+
+
+def constants(*modules: Any) -> list[str]:
+    """All names of attributes that these modules read."""
+    found: set[str] = set()
+    for module in modules:
+        for name, value in vars(module).items():
+            each = value if isinstance(value, tuple) else (value,)
+            found |= {v for v in each if name.isupper() and isinstance(v, str) and "." in v}
+    return sorted(found)
+
+
+READ = constants(database, messaging, objectstore, sql_context)
+scalars = (
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text() | st.binary()
+    | st.sampled_from(["kafka", "postgresql", "mongodb", "S3", "GetObject", "insert", "https://lake.s3.amazonaws.com/a", "a|b", "["])
+)  # fmt: skip
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner))
+
+
+@given(
+    st.dictionaries(st.sampled_from(READ), values, min_size=1, max_size=6),
+    st.integers(0, 6),
+    st.sampled_from(["", "read", "x.write"]),
+)
+def test_nothing_that_a_span_says_breaks_it(said, kind, name):
+    found = observed({**RUN, **said}, kind=kind, name=name)
+    for dataset in (*found.inputs, *found.outputs) if isinstance(found, IoObserved) else ():
+        assert dataset.namespace
+        assert dataset.name
