@@ -3,7 +3,7 @@
 Blocks by language: `sh` runs in a shell beside a copy of the examples, `python` runs as a program, or under pytest if
 it defines tests, `yaml` must pass `config check`, `json` must parse. `text` is output or a picture. Targets of `make` and
 folders of `pip install` are looked up; CI runs them. `console` is the Collector's own command line, which
-tests/e2e/test_collector_docs.py runs with the real binary. `dbt` is that of dbt's own environment.
+tests/e2e/test_collector_docs.py runs with the real binary. `dbt` is that of dbt's own environment, `dagster` that of Dagster's.
 """
 
 import contextlib
@@ -23,6 +23,8 @@ import pytest
 
 from otel_bridge.config import load
 from otel_bridge.model import ConfigError
+from tests.dagster.running import PYTHON as DAGSTER
+from tests.dagster.running import require_dagster
 from tests.dbt.running import PYTHON, QUIET, require_dbt
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +82,20 @@ def command_dbt(folder: Path) -> Path:
     return folder
 
 
+def with_dagster(environ: dict[str, str], folder: Path) -> dict[str, str]:
+    """Also `dagster`, and the launcher that finds what is installed beside it."""
+    require_dagster()
+    folder.mkdir()
+    for name in ("dagster", "opentelemetry-instrument"):
+        (folder / name).symlink_to(DAGSTER.parent / name)
+    return environ | {"PATH": f"{folder}:{environ['PATH']}"}
+
+
+def needs_dagster(text: str) -> bool:
+    """Whether a block starts Dagster."""
+    return bool(re.search(r"^(opentelemetry-instrument )?dagster ", text, re.MULTILINE))
+
+
 def needs_dbt(text: str) -> bool:
     """Whether a block starts dbt."""
     return bool(re.search(r'^dbt |\["dbt"', text, re.MULTILINE))
@@ -110,6 +126,8 @@ def test_shell(block: Block, scratch: Path, environ: dict[str, str]) -> None:
 def run_shell(text: str, scratch: Path, environ: dict[str, str]) -> None:
     if needs_dbt(text):
         require_dbt()
+    if needs_dagster(text):
+        environ = with_dagster(environ, scratch / ".dagster")
     script = "set -euo pipefail\n" + "\n".join(_line(line) for line in text.splitlines())
     process = subprocess.Popen(
         ["bash", "-c", script], cwd=scratch, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
