@@ -162,7 +162,7 @@ class Assembler:
 
     def _give_waiting(self, run_id: str, out: list[Transition]) -> None:
         """What spans inside said of this run, before it was heard of."""
-        for waiting in self._each(self._records.waiting_for_run(run_id)):
+        for waiting in self._each(sorted(self._records.waiting_for_run(run_id), key=_by_start)):
             if waiting.said is not None:
                 self._settle(waiting, out)
 
@@ -248,7 +248,8 @@ class Assembler:
         """What spans inside a run said before it was known, before the run may end."""
         if not run.run_id or not run.has_end or run.start_sent:
             return
-        for record in (*waiting, *self._records.waiting_for_run(run.run_id)):
+        each = {_key(record): record for record in (*waiting, *self._records.waiting_for_run(run.run_id))}
+        for record in self._each(sorted(each.values(), key=_by_start)):
             if record.said is not None:
                 self._give(record, record.said, 0)
                 self._put(record)
@@ -474,4 +475,6 @@ def _by_due(record: Record) -> tuple[int, str]:
 
 
 def _by_start(record: Record) -> tuple[int, str]:
+    if record.said is not None:
+        return record.said.at_ns, record.span_id
     return record.run.started_ns if record.run else 0, record.span_id

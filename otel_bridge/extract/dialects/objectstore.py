@@ -48,7 +48,10 @@ class ObjectStore(Io):
     """The dialect of object stores and files."""
 
     name = "objectstore"
-    markers = (b"aws.s3.", b".amazonaws.com", b"storage.googleapis.com", b".core.windows.net", b"file.path")
+    markers = (
+        *(b"aws.s3.", b"file.path", b".amazonaws.com", b"storage.googleapis.com", b".core.windows.net"),
+        *(b"s3://", b"s3a://", b"gs://", b"abfss://", b"wasbs://"),
+    )
 
     def claims(self, span: Span) -> bool:
         """A span over objects or files, and no copy that limits have cut."""
