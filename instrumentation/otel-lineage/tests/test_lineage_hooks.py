@@ -2,6 +2,7 @@
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
+
 from otel_lineage.hooks import s3_objects
 
 
