@@ -93,8 +93,13 @@ def _new_catalog(wrapped: Any, catalog: Any, args: Any, kwargs: Any) -> Any:
 def _parse_filter(wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
     result = wrapped(*args, **kwargs)
     if _active and args:
-        expressions.remember(args[0], result)
+        _remember_filter(args[0], result)
     return result
+
+
+@guarded("reading a filter", fallback=None)
+def _remember_filter(given: Any, parsed: Any) -> None:
+    expressions.remember(given, parsed)
 
 
 def _plan_files(wrapped: Any, scan: Any, args: Any, kwargs: Any) -> Any:
@@ -129,7 +134,7 @@ def _transaction_write(kind: str) -> Callable[..., Any]:
         with operations.staging(table) as own:
             result = wrapped(*args, **kwargs)
         if own:
-            _note(operations.staged(transaction), kind, args, kwargs, result)
+            _note_staged(transaction, kind, args, kwargs, result)
         return result
 
     return write
@@ -143,7 +148,7 @@ def _commit_transaction(wrapped: Any, transaction: Any, args: Any, kwargs: Any) 
     if operation is not None:
         _adopt(operation, transaction)
         return wrapped(*args, **kwargs)
-    if not transaction._updates and not operations.staged(transaction):
+    if _has_nothing(transaction):
         return wrapped(*args, **kwargs)
     with operations.operation(lambda: _kind(transaction), table) as begun:
         if begun is not None:
@@ -167,6 +172,11 @@ def _table_of(transaction: Any) -> Any:
     return transaction._table if settings.enabled() else None
 
 
+@guarded("reading an Iceberg transaction", fallback=False)
+def _has_nothing(transaction: Any) -> bool:
+    return not transaction._updates and not operations.staged(transaction)
+
+
 @guarded("reading an Iceberg transaction", fallback=None)
 def _adopt(operation: operations.Operation, transaction: Any) -> None:
     """What the transaction has collected is the operation's."""
@@ -182,6 +192,11 @@ def _kind(transaction: Any) -> str:
 @guarded("reading what is written to Iceberg", fallback=None)
 def _note(writes: list[Write], kind: str, args: Any, kwargs: Any, result: Any) -> None:
     writes.append(_write(kind, args, kwargs, result))
+
+
+@guarded("reading what is written to Iceberg", fallback=None)
+def _note_staged(transaction: Any, kind: str, args: Any, kwargs: Any, result: Any) -> None:
+    operations.staged(transaction).append(_write(kind, args, kwargs, result))
 
 
 def _write(kind: str, args: Any, kwargs: Any, result: Any) -> Write:

@@ -45,7 +45,7 @@ _written: "weakref.WeakKeyDictionary[Any, list[Write]]" = weakref.WeakKeyDiction
 def around(table: Any) -> Operation | None:
     """The operation on this table that the caller is inside of."""
     operation = _current.get()
-    return operation if operation is not None and operation.uuid == _uuid(table.metadata) else None
+    return operation if operation is not None and operation.uuid == _uuid(table) else None
 
 
 def is_inner_scan(metadata: Any) -> bool:
@@ -77,11 +77,11 @@ def operation(kind: Callable[[], str], table: Any) -> Iterator[Operation | None]
 def staging(table: Any) -> Iterator[bool]:
     """Around a write of a transaction: whether it is the program's own, not a part of another one."""
     current = _current.get()
-    inside = current is not None and current.uuid == _uuid(table.metadata)
+    inside = current is not None and current.uuid == _uuid(table)
     if inside and current is not None and current.telling is None:
         yield False
         return
-    token = _current.set(Operation("staging", table, _uuid(table.metadata)))
+    token = _current.set(Operation("staging", table, _uuid(table)))
     try:
         yield True
     finally:
@@ -95,7 +95,7 @@ def staged(transaction: Any) -> list[Write]:
 
 @guarded("starting an Iceberg operation", fallback=None)
 def _begin(kind: Callable[[], str], table: Any) -> Operation:
-    begun = Operation(kind(), table, _uuid(table.metadata))
+    begun = Operation(kind(), table, _uuid(table))
     begun.telling = Telling(begun.kind, tables.of_table(table))
     return begun
 
@@ -147,5 +147,11 @@ def _trying(operation: Operation, updates: Any) -> Commit:
     return tried
 
 
-def _uuid(metadata: Any) -> str:
+def _uuid(table: Any) -> str:
+    """The table's; that of a scan's own metadata, too."""
+    return _uuid_of(getattr(table, "metadata", table))
+
+
+@guarded("reading an Iceberg table", fallback="")
+def _uuid_of(metadata: Any) -> str:
     return str(metadata.table_uuid)
