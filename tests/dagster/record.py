@@ -22,7 +22,7 @@ from tests.dagster.comparing import placeless
 from tests.dagster.running import SENDING, Project, run_id
 
 GOLDEN = Path(__file__).parents[1] / "golden/dagster_recorded"
-RESOURCE = {"service.name", "service.namespace", "deployment.environment.name"}
+RESOURCE = {"service.name", "service.namespace", "deployment.environment.name", "telemetry.sdk.language"}
 MESSAGES = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
 SHAPES = (("resourceSpans", "scopeSpans", "spans"), ("resourceLogs", "scopeLogs", "logRecords"))
 

@@ -125,7 +125,7 @@ def assertions(event: dict[str, Any]) -> dict[str, tuple[bool, str]]:
     return {one["assertion"]: (one["success"], one["severity"]) for one in found}
 
 
-def tests(event: dict[str, Any]) -> dict[str, tuple[str, str]]:
+def verdicts(event: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """Check -> (status, severity), also of assets that the run writes."""
     return {one["name"]: (one["status"], one["severity"]) for one in event["run"]["facets"]["test"]["tests"]}
 
@@ -133,7 +133,7 @@ def tests(event: dict[str, Any]) -> dict[str, tuple[str, str]]:
 def test_checks_with_their_severity(done: Done) -> None:
     assert assertions(done.end(1, "shop.customers_have_names"))["have_names"] == (True, "error")
     assert assertions(done.end(1, "shop.customer_orders_spend_a_lot"))["spend_a_lot"] == (False, "warn")
-    assert tests(done.end(1, "orders")) == {
+    assert verdicts(done.end(1, "orders")) == {
         "orders:some": ("pass", "error"),
         "orders:no_returns": ("fail", "error"),
     }
@@ -204,7 +204,7 @@ def test_what_was_never_reached_is_aborted(done: Done) -> None:
 def test_a_blocking_check_fails_the_step_and_not_the_table(done: Done) -> None:
     assert done.end(14, "halves")["eventType"] == "COMPLETE"
     assert done.end(14, "blocked.halves")["eventType"] == "FAIL"
-    assert tests(done.end(14, "halves")) == {"halves:whole": ("fail", "error")}
+    assert verdicts(done.end(14, "halves")) == {"halves:whole": ("fail", "error")}
 
 
 def test_ops_without_assets(done: Done) -> None:
