@@ -26,7 +26,7 @@ from otel_bridge.sql import Analysis, Statement
 from otel_bridge.sql.answers import Coverage, S, answered, unanswerable, with_coverage
 from otel_bridge.sql.questions import question
 from otel_bridge.sql.statements import STATEMENTS, executed, omissions, session_of, told, without
-from otel_bridge.sql.worker import LENGTH, Outcome
+from otel_bridge.sql.worker import DEFECT, LENGTH, Outcome
 
 COMMAND: Final = (sys.executable, "-m", "otel_bridge.sql.worker")
 START_WITHIN_S: Final = 30.0
@@ -264,9 +264,20 @@ class ColumnStage:
             return self._told(transition)
         if isinstance(transition, RunChanged) and transition.type is not EventType.START:
             run = self._told(transition.run)
-            run = self._executed(run) if STATEMENTS in run.job_values else run
+            run = self._with_statements(run) if STATEMENTS in run.job_values else run
             return msgspec.structs.replace(transition, run=run)
         return transition
+
+    def _with_statements(self, run: Run) -> Run:
+        """Whatever a sequence of statements does to us, the run has its end."""
+        try:
+            return self._executed(run)
+        except Exception as error:
+            log.exception("the statements of a run can't be told; report it", run=run.run_id)
+            reason = f"{DEFECT} ({type(error).__name__})"
+            return msgspec.structs.replace(
+                without(run), omissions=(*run.omissions, *omissions(Counter([reason])))
+            )
 
     def _executed(self, run: Run) -> Run:
         """With what the statements of spans inside come to. All of them have a limit together."""

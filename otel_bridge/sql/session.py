@@ -17,6 +17,8 @@ CHANGING = frozenset({"create", "insert", "merge", "update", "delete", "load", "
 """Kinds of statements that change what is in a table."""
 CASELESS = "duckdb://"
 """Namespaces whose names are written in lower case, as DuckDB does not tell them apart by it."""
+DEEPEST = 50
+"""Tables made of all columns of the one before, one of the other, that a column is followed through."""
 NOWHERE = "?"
 """First part of the name, in a result, of a table that is no dataset that we know."""
 
@@ -50,6 +52,7 @@ class _Thing:
         self.dataset: Uses = {}
         self.rest = ""
         self.star: Callable[[str], Origin] | None = None
+        self.depth = 0
 
     def origin(self, column: str) -> Origin:
         """What a column of a table that the run made comes from."""
@@ -184,7 +187,7 @@ class Session:
             self._fill(connection, connection.make(part.table, temporary=True), part, read)
         self._write(connection, analysis, read)
         for name, use in analysis.stars:
-            connection.thing(name).star = self._through(connection, use)
+            self._pass(connection, connection.thing(name), use)
         for table in analysis.made:
             connection.thing(table.name).schema = table.columns
         for old, new in analysis.renamed:
@@ -257,10 +260,12 @@ class Session:
         """A use, by datasets, through what the run made itself."""
         return self._of(connection.thing(use.table), use)
 
-    def _through(self, connection: _Connection, star: Use) -> Callable[[str], Origin]:
-        """What columns come from that are known by the star alone that they were asked for by."""
+    def _pass(self, connection: _Connection, thing: _Thing, star: Use) -> None:
+        """Columns that are not known by name come from those of the same name of another table."""
         source = connection.thing(star.table)
-        return lambda column: self._of(source, msgspec.structs.replace(star, column=column))
+        thing.depth = source.depth + 1
+        if source is not thing and thing.depth <= DEEPEST:
+            thing.star = lambda column: self._of(source, msgspec.structs.replace(star, column=column))
 
     def _of(self, thing: _Thing, use: Use) -> Origin:
         if not thing.mine:
