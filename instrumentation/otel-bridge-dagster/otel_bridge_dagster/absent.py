@@ -11,6 +11,7 @@ from otel_lineage.trouble import guarded
 from otel_bridge_dagster import assets, facts, steps
 from otel_bridge_dagster import attributes as names
 from otel_bridge_dagster.errors import Failure
+from otel_bridge_dagster.facts.told import StepTold
 
 Attributes = dict[str, Any]
 
@@ -24,6 +25,8 @@ class Absent:
     attempt: int = 1
     assets: tuple[Any, ...] = ()
     started_ns: int | None = None
+    job_def: Any = None
+    """The job's definition, where it is at hand: with it, an asset that failed has its upstream assets."""
 
     @guarded("telling a step that was killed", fallback=None)
     def fail(self, failure: Failure, status: str, made: Iterable[Any] = ()) -> None:
@@ -56,7 +59,11 @@ class Absent:
         return steps.start(self.dagster_run, self.step_key, self.attempt, told, self.started_ns)
 
     def _asset(self, step: LineageRun, key: Any, result: Attributes) -> LineageRun:
-        told = {**_known(facts.asset_start(self._view(), key)), names.RESULT: result}
+        view = self._view()
+        read = (
+            facts.asset_start(view, key) if self.job_def is None else facts.asset_end(view, key, StepTold())
+        )
+        told = {**_known(read), names.RESULT: result}
         return assets.start(
             self.dagster_run, step, self.step_key, self.attempt, key, told, start_ns=self.started_ns
         )
@@ -70,6 +77,7 @@ class Absent:
             job_name=run.job_name,
             step=SimpleNamespace(key=self.step_key, step_outputs=()),
             previous_attempt_count=self.attempt - 1,
+            **({} if self.job_def is None else {"job_def": self.job_def}),
         )
 
 

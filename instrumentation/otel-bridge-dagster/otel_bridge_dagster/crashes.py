@@ -36,13 +36,18 @@ def _crashed(event: Any, step_context: Any, err_info: Any, known_state: Any) -> 
     run = runs.open_run(dagster_run.run_id)
     absent = Absent(
         dagster_run, step.key, attempt, assets_of(step, dagster_run),
-        None if run is None else run.started_ns.get(step.key),
+        None if run is None else run.started_ns.get(step.key), _job_of(step_context),
     )  # fmt: skip
     failure = errors.of_info(err_info) or Failure("Error", "the process of the step is gone")
     if not failure.message and run is not None:
         failure = replace(failure, message=run.explained.get(step.key, ""))
     status = "up_for_retry" if event.event_type_value == "STEP_UP_FOR_RETRY" else "failure"
     absent.fail(failure, status, () if run is None else run.seen.materialized)
+
+
+@guarded("reading a job's definition", fallback=None)
+def _job_of(step_context: Any) -> Any:
+    return step_context.job.get_definition()
 
 
 def around_event(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -109,7 +109,9 @@ def remove() -> None:
         _installed, _removed = False, True
         while _originals:
             owner, name, original = _originals.pop()
-            setattr(owner, name, original)
+            wrapped = vars(owner).get(name)
+            for place in (owner, *_copies(name, wrapped)):
+                setattr(place, name, original)
 
 
 def _listener(hook: Hook) -> Any:
@@ -134,8 +136,8 @@ def _wrap(hook: Hook, module: ModuleType) -> None:
             log.debug("otel-bridge-dagster: this Dagster has no %s in %s", hook.name, hook.module)
         return
     wrapped = FunctionWrapper(original, _around(hook))
-    for place in (owner, *_copies(hook, name, original)):
-        _originals.append((place, name, original))
+    _originals.append((owner, name, original))
+    for place in (owner, *_copies(name, original)):
         setattr(place, name, wrapped)
 
 
@@ -144,6 +146,8 @@ def _around(hook: Hook) -> Any:
     return getattr(importlib.import_module(f"otel_bridge_dagster.{module}"), name)
 
 
-def _copies(hook: Hook, name: str, original: Any) -> list[ModuleType]:
-    loaded = (sys.modules.get(module) for module in hook.copies)
-    return [module for module in loaded if module is not None and vars(module).get(name) is original]
+def _copies(name: str, function: Any) -> list[ModuleType]:
+    """Modules that have imported the function by name."""
+    modules = {copy for hook in HOOKS if hook.name == name for copy in hook.copies}
+    loaded = (sys.modules.get(module) for module in modules)
+    return [module for module in loaded if module is not None and vars(module).get(name) is function]

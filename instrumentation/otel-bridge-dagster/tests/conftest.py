@@ -1,0 +1,9 @@
+import pytest
+from lineage_collector import HttpCollector
+
+
+@pytest.fixture
+def collector():
+    found = HttpCollector()
+    yield found
+    found.close()
