@@ -205,7 +205,7 @@ class Session:
         written = [(key, thing) for thing in self._things if (key := self._output(thing))]
         return Analysis(
             reads=tuple(reads),
-            writes=tuple(Written(key, thing.written) for key, thing in written),
+            writes=tuple(Written(key, by) for key, by in {k: thing.written for k, thing in written}.items()),
             columns=tuple(thing.as_columns(key) for key, thing in written),
             made=tuple(Table(key, thing.schema) for key, thing in written if thing.mine and thing.schema),
         )
