@@ -93,6 +93,12 @@ mark("object")
 run = first.dagster_run
 tell("run_start", facts.run_start(run._replace(parent_run_id="p1", root_run_id="r1") if hasattr(run, "_replace") else run))
 tell("run_start", facts.run_start(object()))
+from types import SimpleNamespace
+made = materialize(every, instance=instance, resources=resources, selection=AssetSelection.assets("broken"), raise_on_error=False)
+lost = SimpleNamespace(dagster_run=run, run_id=run.run_id, previous_attempt_count=0, job_def=made.job_def,
+                       step=SimpleNamespace(key="broken", step_outputs=()))
+mark("lost")
+tell("asset_end", facts.asset_end(lost, AssetKey("broken"), facts.StepTold()))
 mark("stopped")
 
 @asset
@@ -203,6 +209,13 @@ def test_a_run_is_read_without_a_context_too(told: Told) -> None:
         "root_run_id": "r1",
     }
     assert nothing["dagster.unread"], "what cannot be read is said, and nothing is raised"
+
+
+def test_an_asset_whose_process_is_gone_has_its_upstream_assets(told: Told) -> None:
+    (lost,) = told.after("lost").of("asset_end")
+    assert lost["dagster.asset"]["key"] == ["broken"]
+    assert lost["dagster.inputs"] == [{"asset_key": ["flaky"]}]
+    assert lost["dagster.outputs"] == [{"asset_key": ["broken"]}]
 
 
 def test_a_stopped_run_is_canceled(told: Told) -> None:

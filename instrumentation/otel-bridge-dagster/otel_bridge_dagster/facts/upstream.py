@@ -21,11 +21,11 @@ _SPAN = "otel/span_id"
 def inputs(reading: Reading, context: Any, asset_key: Any, told: StepTold) -> list[dict[str, Any]]:
     """Dataset maps of all upstream assets of an asset, whether anything was loaded from them or not."""
     node = layers.node_of(context, asset_key)
-    parents = sorted(part(node, "parent_keys") or (), key=key_of)
-    versions = _versions(asset_key, told)
-    found = (
-        reading.read(f"input {key.to_user_string()}", _input, context, key, versions, told) for key in parents
-    )
+    versions, own = _versions(asset_key, told), part(node, "assets_def")
+    found = []
+    for key in sorted(part(node, "parent_keys") or (), key=key_of):
+        name = key.to_user_string()
+        found.append(reading.read(f"input {name}", one, context, key, told, versions.get(name), own))
     return [dataset for dataset in found if dataset is not None]
 
 
@@ -34,8 +34,10 @@ def loads_of(told: StepTold, asset_key: Any) -> list[Access]:
     return [load for load in told.loads if load.asset_key == asset_key]
 
 
-def one(context: Any, key: Any, told: StepTold, version: str | None = None) -> dict[str, Any]:
-    """The dataset map of an asset that was read."""
+def one(
+    context: Any, key: Any, told: StepTold, version: str | None = None, own: Any = None
+) -> dict[str, Any]:
+    """The dataset map of an asset that was read, for an asset of this AssetsDefinition (by default the step's)."""
     record = told.upstream.get(key)
     node = layers.node_of(context, key)
     loads = loads_of(told, key)
@@ -44,7 +46,7 @@ def one(context: Any, key: Any, told: StepTold, version: str | None = None) -> d
     return dataset | compact(
         {
             "data_version": _real(version) or _real(_fetched_version(context, key)),
-            "partitions": read if read is not None else mapped(context, key, node),
+            "partitions": read if read is not None else mapped(context, key, node, own),
             "produced_by": _producer(context, key, record),
             "schema": metadata.schema(part(_event(record), "metadata") or part(node, "metadata") or {}),
             "description": text(part(node, "description")),
@@ -52,26 +54,20 @@ def one(context: Any, key: Any, told: StepTold, version: str | None = None) -> d
     )
 
 
-def mapped(context: Any, key: Any, node: Any) -> dict[str, Any]:
+def mapped(context: Any, key: Any, node: Any, own: Any) -> dict[str, Any]:
     """Upstream partitions that Dagster maps the step's to; nothing of an asset without partitions."""
     definition = part(node, "partitions_def")
     if definition is None:
         return {}
-    if part(context, "node_handle") is None:
-        return {}
-    own = layers.definition_of(context)
-    if part(own, "partitions_def") == definition and not layers.has_mapping(own, key):
+    own = layers.definition_of(context) if own is None else own
+    if own is not None and part(own, "partitions_def") == definition and not layers.has_mapping(own, key):
         return partitions.of_tags(definition, context.dagster_run.tags)
-    name = layers.input_name(context, key)
+    name = layers.input_name(context, key) if part(context, "node_handle") is not None else None
     if name is None:
         return {}
     with _loading(context):
         subset = context.asset_partitions_subset_for_input(name, require_valid_partitions=False)
         return partitions.of_subset(definition, subset)
-
-
-def _input(context: Any, key: Any, versions: dict[str, str], told: StepTold) -> dict[str, Any]:
-    return one(context, key, told, versions.get(key.to_user_string()))
 
 
 def _event(record: Any) -> Any:
