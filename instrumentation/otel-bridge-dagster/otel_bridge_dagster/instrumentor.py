@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from otel_lineage.trouble import guarded
 
 from otel_bridge_dagster import hooks, quiet, settings
@@ -11,7 +11,7 @@ from otel_bridge_dagster import hooks, quiet, settings
 DEPENDENCIES = ("dagster >= 1.6",)
 
 
-class DagsterInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # not installed where types are checked
+class DagsterInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # has no types
     """Registers hooks for the import of Dagster's modules; nothing else happens before Dagster is imported."""
 
     def instrumentation_dependencies(self) -> Collection[str]:

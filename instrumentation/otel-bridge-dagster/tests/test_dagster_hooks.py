@@ -67,8 +67,10 @@ seen["trace"] = f"{around.get_span_context().trace_id:032x}"
 seen["run_id"] = result.run_id
 from otel_bridge_dagster.instrumentor import DagsterInstrumentor
 DagsterInstrumentor().uninstrument()
-seen["off"] = pair.execute_in_process().run_id
-print("@@" + json.dumps(seen))
+told = dict(seen)
+assert pair.execute_in_process().success
+assert seen["op"] == "0" * 16, seen
+print("@@" + json.dumps(told))
 """
 
 
