@@ -76,6 +76,5 @@ IO_ATTRIBUTES: Final = (
     "gcp.client.service",
     "file.path",
     "iceberg.operation",
-    "iceberg.scan.table_name",
-    "iceberg.commit.table_name",
+    "iceberg.table.name",
 )

@@ -8,7 +8,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from otel_bridge_pyiceberg import hooks
 
 
-class PyIcebergInstrumentor(BaseInstrumentor):
+class PyIcebergInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # its module has no types
     """Hooks on pyiceberg's commits, scans and catalogs."""
 
     def instrumentation_dependencies(self) -> Collection[str]:
