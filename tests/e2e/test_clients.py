@@ -41,7 +41,9 @@ def test_psycopg(tmp_path: Path, sink: Sink, openlineage_spec) -> None:
     assert all(d["namespace"].startswith("postgres://127.0.0.1:") for d in end["inputs"])
     [daily] = [d for d in end["outputs"] if d["name"] == "postgres.public.daily"]
     fields = daily["facets"]["columnLineage"]["fields"]
-    assert {name: [(f["name"], f["field"]) for f in said["inputFields"]] for name, said in fields.items()} == {
+    assert {
+        name: [(f["name"], f["field"]) for f in said["inputFields"]] for name, said in fields.items()
+    } == {
         "day": [("postgres.raw.orders", "day")],
         "revenue": [("postgres.raw.orders", "amount"), ("postgres.raw.rates", "rate")],
     }
