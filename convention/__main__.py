@@ -160,9 +160,7 @@ def filters() -> dict[str, str]:
             )
         ),
         "tracing filter": 'span.attributes["openlineage.export"] == "lineage"',
-        "lineage sampling": " or ".join(
-            (*(f'attributes["{name}"] != nil' for name in NEEDED), SCOPES)
-        ),
+        "lineage sampling": " or ".join((*(f'attributes["{name}"] != nil' for name in NEEDED), SCOPES)),
     }
 
 
