@@ -93,6 +93,7 @@ mark("object")
 run = first.dagster_run
 tell("run_start", facts.run_start(run._replace(parent_run_id="p1", root_run_id="r1") if hasattr(run, "_replace") else run))
 tell("run_start", facts.run_start(object()))
+mark("again")
 from types import SimpleNamespace
 made = materialize(every, instance=instance, resources=resources, selection=AssetSelection.assets("broken"), raise_on_error=False)
 lost = SimpleNamespace(dagster_run=run, run_id=run.run_id, previous_attempt_count=0, job_def=made.job_def,
@@ -157,7 +158,7 @@ def test_a_retried_step_is_two_attempts(told: Told) -> None:
 
 
 def test_a_failed_asset_keeps_its_inputs_and_its_place(told: Told) -> None:
-    asset = told.asset("broken")
+    asset = told.after("failing").asset("broken")
     assert asset["dagster.result"] == {"status": "failure", "message": "RuntimeError: boom"}
     (read,), (written,) = asset["dagster.inputs"], asset["dagster.outputs"]
     assert read["relation"]["identifier"] == "flaky"
