@@ -61,6 +61,8 @@ def gathered(io: Io, said: IoObserved) -> Io:
 def with_io(run: Run, io: Io) -> Run:
     """The run with what was read and written inside."""
     outputs = _placed(run.outputs, io.outputs)
+    if io.outputs or not io.statements:
+        outputs = tuple(map(_shown, outputs))
     job_values: dict[str, Value] = run.job_values
     if io.statements:
         in_order = sorted(zip(io.times, io.statements, strict=True), key=itemgetter(0))
@@ -68,10 +70,20 @@ def with_io(run: Run, io: Io) -> Run:
     return replace(
         run,
         inputs=tuple(map(_shown, _over(run.inputs, io.inputs))),
-        outputs=tuple(map(_shown, outputs)),
+        outputs=outputs,
         job_values=job_values,
         omissions=tuple(dict.fromkeys((*run.omissions, *io.omissions, *_left(io)))),
     )
+
+
+def with_written(run: Run, listed: Iterable[Dataset]) -> Run:
+    """The run, in whose statements more outputs were found than are `listed`: one of those may be what it knows by a
+    logical name.
+    """
+    known = {_key(dataset) for dataset in listed}
+    said = tuple(dataset for dataset in run.outputs if _key(dataset) in known)
+    found = tuple(dataset for dataset in run.outputs if _key(dataset) not in known)
+    return replace(run, outputs=tuple(map(_shown, _placed(said, found))))
 
 
 def without_logical(run: Run) -> Run:

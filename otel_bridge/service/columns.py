@@ -17,6 +17,7 @@ from typing import Final, Literal, Self
 import msgspec
 import structlog
 
+from otel_bridge.assemble.io import with_written
 from otel_bridge.journal import counted_as
 from otel_bridge.model import JobDescribed, Run, RunChanged, Transition
 from otel_bridge.model.runs import EventType
@@ -296,7 +297,9 @@ class ColumnStage:
                 failures[answer.analysis.failure] += 1
             else:
                 session.take(place, _discreet(statement, answer.analysis))
+        listed = run.outputs
         run, coverage = told(run, session)
+        run = with_written(run, listed)
         self._count(coverage)
         return msgspec.structs.replace(run, omissions=(*run.omissions, *omissions(failures)))
 

@@ -284,6 +284,30 @@ def test_what_the_run_says_of_columns_itself_stands():
     assert names(event, "inputs") == ["shop.public.s"]
 
 
+ASSET = {"namespace": "dagster://shop", "name": "marts/daily", "logical": True, "documentation": "Revenue."}
+
+
+class TestALogicalName:
+    def test_of_the_one_table_that_is_written(self):
+        event = ran("insert into daily (a) select a from s", run={"openlineage.outputs": [ASSET]})
+        [output] = event["outputs"]
+        assert (output["namespace"], output["name"]) == (NS, "shop.public.daily")
+        link = {"namespace": "dagster://shop", "name": "marts/daily", "type": "ASSET"}
+        assert output["facets"]["symlinks"]["identifiers"] == [link]
+        assert output["facets"]["documentation"]["description"] == "Revenue."
+        assert came_from(event, "shop.public.daily") == {"a": ["shop.public.s.a"]}
+
+    def test_stays_if_two_are_written(self):
+        event = ran(
+            "insert into t values (1)", "insert into u values (1)", run={"openlineage.outputs": [ASSET]}
+        )
+        assert names(event, "outputs") == ["marts/daily", "shop.public.t", "shop.public.u"]
+
+    def test_stays_if_none_is(self):
+        event = ran("select 1", run={"openlineage.outputs": [ASSET]})
+        assert names(event, "outputs") == ["marts/daily"]
+
+
 def test_own_sql_and_statements():
     event = ran(
         "insert into u (b) select b from r",
