@@ -14,6 +14,7 @@ from otel_bridge.journal import KnownNames
 from otel_bridge.settings import Settings
 
 REFUSED_SHOWN = 100
+NAMES_SHOWN = 10
 
 
 @click.group("aliases", cls=BridgeGroup)
@@ -66,9 +67,13 @@ def told(conflict: Conflict) -> Iterator[str]:
     """A conflict in lines."""
     if conflict.reason is Contradiction.SHARED and conflict.alias:
         yield f"conflict: several datasets claim {_shown(conflict.alias)}, so it is a name of its own:"
+    elif conflict.reason is Contradiction.CROWD:
+        yield f"conflict: {len(conflict.claims)} symlinks connect these names, too many for one dataset, so none of them are used:"
     else:
         yield "conflict: symlinks lead from one of these datasets to another, so none of them are used:"
-    yield from (f"    {_shown(name)}" for name in conflict.datasets)
+    yield from (f"    {_shown(name)}" for name in conflict.datasets[:NAMES_SHOWN])
+    if len(conflict.datasets) > NAMES_SHOWN:
+        yield f"    and {len(conflict.datasets) - NAMES_SHOWN} more (--format json shows statements)"
 
 
 def _of_blocks(blocks: list[Block]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from otel_bridge.cli.aliases import plain, told
-from otel_bridge.identity import Identities, Refusal
+from otel_bridge.identity import Contradiction, Identities, Refusal
 from otel_bridge.identity.suggestions import Looks, Sightings, Suggestion, suggestions
 from otel_bridge.journal import EventReader, Sums
 
@@ -17,6 +17,10 @@ LOOKED_AT = 5000
 """Events, the newest ones, in which names are looked for."""
 PAGE = 500
 
+_DECIDE = "Say in identity.aliases which of them it is (docs/identity.md)."
+_TO_DO = {
+    Contradiction.CROWD: "Correct what emits them; `otel-bridge aliases explain` says which events did (docs/identity.md)."
+}
 _ADVICE = {
     Refusal.NO_NAME.value: "symlinks lack a namespace or a name. Correct what emits them.",
     Refusal.TOO_LONG.value: "symlinks are longer than any dataset's name. Correct what emits them.",
@@ -33,7 +37,7 @@ def findings(known: Identities, figures: Sums) -> Iterator[str]:
     conflicts = known.conflicts()
     for conflict in conflicts[:CONFLICTS_SHOWN]:
         lines = "\n".join(f"  {line}" for line in told(conflict)).strip()
-        yield f"{lines}\n  Say in identity.aliases which of them it is (docs/identity.md)."
+        yield f"{lines}\n  {_TO_DO.get(conflict.reason, _DECIDE)}"
     if len(conflicts) > CONFLICTS_SHOWN:
         yield f"{len(conflicts) - CONFLICTS_SHOWN} more conflicts between names; `otel-bridge aliases list` shows them."
     for reason, number in figures.refused_names.items():

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from otel_bridge.extract.data_sources import Name
 from otel_bridge.identity.claims import Claim, Said
-from otel_bridge.identity.resolution import Block, Conflict, Resolution, resolve
+from otel_bridge.identity.resolution import Block, Conflict, Contradiction, Resolution, resolve
 from otel_bridge.identity.rules import Configured
 from otel_bridge.settings import Identity
+
+CONNECTED: Final = 1000
+"""Statements that may connect names with each other; more are not believed, whatever they say. It bounds the work."""
 
 
 class Why(StrEnum):
@@ -44,14 +48,18 @@ class Identities:
         ValueError: what is configured can't work.
     """
 
-    def __init__(self, identity: Identity, claims: Iterable[Claim] = ()) -> None:
+    def __init__(self, identity: Identity, claims: Iterable[Claim] = (), most: int = CONNECTED) -> None:
+        self._most = most
         self._configured = Configured(identity)
         self._claims: dict[Name, list[Claim]] = {}
         self._renames: dict[Name, list[Claim]] = {}
         self._configured_near: dict[Name, set[Name]] = {}
         self._blocks: dict[Name, Block] = {}
         self._conflicts: dict[Name, tuple[Conflict, ...]] = {}
+        self._crowded: set[Name] = set()
         self._namespaces: frozenset[str] = frozenset()
+        self._version = 0
+        self._listed: tuple[int, list[Block], list[Conflict]] = (-1, [], [])
         self._connect(self._configured.aliases.items())
         self._connect((name, name) for name in self._configured.canonical)
         self._settle(set(self._configured_near))
@@ -98,15 +106,11 @@ class Identities:
 
     def datasets(self) -> list[Block]:
         """Datasets with several names, by their canonical ones."""
-        blocks = {block.canonical: block for block in list(self._blocks.values()) if len(block.names) > 1}
-        return [blocks[name] for name in sorted(blocks)]
+        return self._lists()[1]
 
     def conflicts(self) -> list[Conflict]:
         """Statements that are not believed, and that the configuration does not settle."""
-        found = dict.fromkeys(
-            one for many in list(self._conflicts.values()) for one in many if not one.settled
-        )
-        return sorted(found, key=_place)
+        return self._lists()[2]
 
     def renames(self) -> list[Claim]:
         """What was said of former names."""
@@ -117,9 +121,8 @@ class Identities:
         canonical, block = self.canonical(name), self._blocks.get(name)
         names = (block or self._blocks.get(canonical) or Block(canonical, tuple({name, canonical}))).names
         claims = (*self._claims.get(name, ()), *self._renames.get(name, ()))
-        conflicts = tuple(
-            one for one in self._conflicts.get(name, ()) if name == one.alias or name in one.datasets
-        )
+        near = self.conflicts() if name in self._crowded else self._conflicts.get(name, ())
+        conflicts = tuple(one for one in near if name == one.alias or name in one.datasets)
         rule = None if name in self._configured.aliases else self._configured.rule_for(name)
         return Explanation(
             name,
@@ -147,10 +150,37 @@ class Identities:
             self._configured_near.setdefault(one, set()).add(other)
             self._configured_near.setdefault(other, set()).add(one)
 
-    def _near(self, name: Name) -> Iterator[Name]:
-        yield from self._configured_near.get(name, ())
-        for claim in self._claims.get(name, ()):
+    def _lists(self) -> tuple[int, list[Block], list[Conflict]]:
+        """Datasets and conflicts, made again only after something was learned."""
+        if self._listed[0] != self._version:
+            version = self._version
+            self._listed = version, self._list_datasets(), self._list_conflicts()
+        return self._listed
+
+    def _list_datasets(self) -> list[Block]:
+        blocks = {block.canonical: block for block in list(self._blocks.values()) if len(block.names) > 1}
+        return [blocks[name] for name in sorted(blocks)]
+
+    def _list_conflicts(self) -> list[Conflict]:
+        connected = {id(many): many for many in list(self._conflicts.values())}
+        found = [one for many in connected.values() for one in many if not one.settled]
+        return sorted((*found, *self._crowds()), key=_place)
+
+    def _crowds(self) -> Iterator[Conflict]:
+        left = set(self._crowded)
+        while left:
+            names = reached(min(left), self._linked)
+            left -= names
+            claims = sorted(self._claims_on(names), key=lambda claim: (claim.dataset, claim.alias))
+            yield Conflict(Contradiction.CROWD, tuple(sorted(names)), tuple(claims))
+
+    def _linked(self, name: Name) -> Iterator[Name]:
+        yield from list(self._configured_near.get(name, ()))
+        for claim in list(self._claims.get(name, ())):
             yield claim.alias if claim.dataset == name else claim.dataset
+
+    def _near(self, name: Name) -> Iterable[Name]:
+        return () if name in self._crowded else self._linked(name)
 
     def _settle(self, touched: set[Name]) -> None:
         """Resolve again what the names are connected with."""
@@ -160,13 +190,24 @@ class Identities:
             if name not in done:
                 names = reached(name, self._near)
                 done |= names
-                renaming |= self._put(names, self._resolved(names))
+                claims = self._claims_on(names)
+                if len(claims) > self._most or not self._crowded.isdisjoint(names):
+                    self._crowd(names)
+                else:
+                    renaming |= self._put(names, resolve(claims, names, self._configured))
         if not renaming <= self._namespaces:
             self._namespaces |= renaming
+        self._version += 1
 
-    def _resolved(self, names: set[Name]) -> Resolution:
-        claims = {claim for name in names for claim in self._claims.get(name, ())}
-        return resolve(claims, names, self._configured)
+    def _claims_on(self, names: set[Name]) -> set[Claim]:
+        return {claim for name in names for claim in list(self._claims.get(name, ()))}
+
+    def _crowd(self, names: set[Name]) -> None:
+        """Believe nothing of what connects them. What is configured holds."""
+        self._crowded |= names
+        for name in names:
+            self._blocks.pop(name, None)
+            self._conflicts.pop(name, None)
 
     def _put(self, names: set[Name], found: Resolution) -> set[str]:
         renaming = set()

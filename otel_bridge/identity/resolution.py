@@ -23,6 +23,8 @@ from otel_bridge.identity.union import Union
 _EACH: Final = tuple({kind} for kind in Kind)
 _PHYSICAL: Final = ({Kind.LOCATION, Kind.TABLE}, {Kind.LOGICAL})
 """A table has a place of its own; but what a tool knows under one name may be a file here and a table there."""
+_Linked = dict[Name, list[Name]]
+"""What each dataset says of its other names."""
 
 
 class Contradiction(StrEnum):
@@ -30,10 +32,11 @@ class Contradiction(StrEnum):
 
     SHARED = "alias_of_several"
     CHAIN = "several_in_a_chain"
+    CROWD = "too_many_in_a_chain"
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """Statements that are not believed. `alias` is what they share, None for a chain of them.
+    """Statements that are not believed. `alias` is what they share, None for a chain or crowd of them.
 
     `datasets` are the names that would have become one. `settled`: the configuration decides, so nobody has to.
     """
@@ -73,6 +76,12 @@ class _Resolving:
         self._fixed = Union()
         for name in self._names:
             self._fixed.unite(name, configured.target(name))
+        self._targets = {to for name in self._names if (to := configured.target(name)) != name}
+        self._identities = self._owners | (configured.canonical & self._names)
+        """Names that are known to be a dataset's own."""
+        self._own: dict[Name, set[Name]] = {}
+        for name in self._identities:
+            self._own.setdefault(self._fixed.root(name), set()).add(name)
         self._claims = [c for c in claims if not self._fixed.same(c.dataset, c.alias)]
 
     def resolution(self) -> Resolution:
@@ -88,11 +97,11 @@ class _Resolving:
 
     def _shared(self, claims: Sequence[Claim]) -> set[Claim]:
         """Statements on aliases that several datasets claim."""
-        linked = _pairs(claims)
+        linked = _linked(claims)
         found: set[Claim] = set()
         for root, ones in self._by_alias(claims).items():
             aliases = {claim.alias for claim in ones}
-            inside = {o for o in self._identities if self._fixed.root(o) == root and o not in aliases}
+            inside = self._own.get(root, set()) - aliases
             logical = any(kind_of(alias) is Kind.LOGICAL for alias in aliases)
             if self._differ(
                 {claim.dataset for claim in ones} | inside, linked, _PHYSICAL if logical else _EACH
@@ -106,13 +115,8 @@ class _Resolving:
             found.setdefault(self._fixed.root(claim.alias), []).append(claim)
         return found
 
-    @property
-    def _identities(self) -> set[Name]:
-        """Names that are known to be a dataset's own."""
-        return self._owners | (self._configured.canonical & self._names)
-
     def _chains(self, claims: Sequence[Claim]) -> set[Claim]:
-        linked, united = _pairs(claims), self._united(claims)
+        linked, united = _linked(claims), self._united(claims)
         torn = {
             united.root(block[0])
             for block in united.blocks(self._names)
@@ -120,16 +124,14 @@ class _Resolving:
         }
         return {claim for claim in claims if united.root(claim.dataset) in torn}
 
-    def _differ(
-        self, names: set[Name], linked: set[frozenset[Name]], kinds: Sequence[Collection[Kind]]
-    ) -> bool:
+    def _differ(self, names: set[Name], linked: _Linked, kinds: Sequence[Collection[Kind]]) -> bool:
         """Whether there are two of a kind among them of which nobody says that they are one."""
         canonical = {self._fixed.root(name) for name in names & self._configured.canonical}
         return len(canonical) > 1 or any(
             self._several({name for name in names if kind_of(name) in kind}, linked) for kind in kinds
         )
 
-    def _several(self, names: set[Name], linked: set[frozenset[Name]]) -> bool:
+    def _several(self, names: set[Name], linked: _Linked) -> bool:
         if len(names) < 2:
             return False
         same = Union()
@@ -137,8 +139,10 @@ class _Resolving:
         for name in sorted(names):
             for like in (("configured", self._fixed.root(name)), ("spelled", spelled(name))):
                 same.unite(name, first.setdefault(like, name))
-        for one, other in (pair for pair in linked if pair <= names):
-            same.unite(one, other)
+        for name in names:
+            for other in linked.get(name, ()):
+                if other in names:
+                    same.unite(name, other)
         return len(same.blocks(names)) > 1
 
     def _united(self, claims: Iterable[Claim]) -> Union:
@@ -151,7 +155,7 @@ class _Resolving:
 
     def _of_aliases(self, claims: set[Claim]) -> Iterator[Conflict]:
         for root, ones in sorted(self._by_alias(claims).items()):
-            inside = {name for name in self._identities if self._fixed.root(name) == root}
+            inside = self._own.get(root, set())
             aliases = {claim.alias for claim in ones}
             datasets = ({claim.dataset for claim in ones} | inside) - aliases
             for alias in sorted(aliases):
@@ -185,16 +189,16 @@ class _Resolving:
         elif configured.target(name) != name:
             given = 3
         else:
-            given = 1 if self._is_target(name) else 2
+            given = 1 if name in self._targets else 2
         logical, mentioned = kind is Kind.LOGICAL, name not in self._owners
         return given, configured.preference(name), logical, mentioned, kind, name
 
-    def _is_target(self, name: Name) -> bool:
-        return any(other != name and self._configured.target(other) == name for other in self._names)
 
-
-def _pairs(claims: Iterable[Claim]) -> set[frozenset[Name]]:
-    return {frozenset((claim.dataset, claim.alias)) for claim in claims}
+def _linked(claims: Iterable[Claim]) -> _Linked:
+    found: _Linked = {}
+    for claim in claims:
+        found.setdefault(claim.dataset, []).append(claim.alias)
+    return found
 
 
 def _place(claim: Claim) -> tuple[Name, Name, str, str]:

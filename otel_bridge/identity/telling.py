@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -10,6 +10,9 @@ from otel_bridge.extract.data_sources import Name
 from otel_bridge.identity.claims import Claim, Refused
 from otel_bridge.identity.known import Explanation, Identities
 from otel_bridge.identity.resolution import Block, Conflict
+
+MOST: Final = 100
+"""Names and statements that are told of one conflict."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -34,13 +37,15 @@ def of_dataset(block: Block) -> dict[str, Any]:
 
 
 def of_conflict(conflict: Conflict) -> dict[str, Any]:
-    """A conflict with the statements that make it."""
+    """A conflict with the statements that make it, of many the first ones and how many there are."""
     return {
         "reason": conflict.reason.value,
         "alias": conflict.alias and of_name(conflict.alias),
-        "datasets": [of_name(name) for name in conflict.datasets],
+        "datasets": [of_name(name) for name in conflict.datasets[:MOST]],
+        "datasets_total": len(conflict.datasets),
         "settled": conflict.settled,
-        "statements": [of_claim(claim) for claim in conflict.claims],
+        "statements": [of_claim(claim) for claim in conflict.claims[:MOST]],
+        "statements_total": len(conflict.claims),
     }
 
 

@@ -1,11 +1,15 @@
 """Which names are one, and which stands for them: the same whatever the order, never by guessing."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_bridge.identity import Claim, Contradiction, Identities, Name, Said, Why
+from otel_bridge.identity.known import CONNECTED
 from otel_bridge.identity.naming import Kind, kind_of, spelled
+from otel_bridge.identity.telling import of_conflict
 from otel_bridge.identity.union import Union
 from otel_bridge.settings import AliasGroup, AliasRule, DatasetName, Identity, NamePattern, NameTemplate
 
@@ -140,6 +144,38 @@ def test_a_rule_names_what_no_event_spoke_of():
     assert known.may_rename("s3a://anything")
 
 
+def assets(number):
+    return [Name("dagster://prod", f"shop/t{n}") for n in range(number)]
+
+
+def test_more_names_than_a_dataset_can_have_are_not_believed():
+    chain = [*itertools.pairwise(assets(CONNECTED + 2)), (TABLE, assets(1)[0])]
+    known = Identities(configured((PLACE, TABLE)), claims(*chain[:CONNECTED]))
+    assert len(known.datasets()) == 2
+    known.learn(claims(*chain[CONNECTED:]))
+    assert [known.canonical(name) for name in (assets(1)[0], TABLE)] == [assets(1)[0], PLACE]
+    (conflict,) = known.conflicts()
+    assert (conflict.reason, len(conflict.claims)) == (Contradiction.CROWD, CONNECTED + 2)
+    assert known.explain(assets(5)[4]).conflicts == (conflict,)
+    told = of_conflict(conflict)
+    assert (len(told["statements"]), told["statements_total"]) == (100, CONNECTED + 2)
+
+
+def test_the_work_grows_with_the_number_of_statements():
+    """Parts of a second each; minutes, if one statement is compared with all others."""
+    names = assets(5_000)
+    for pairs in (
+        list(itertools.pairwise(names)),
+        list(zip(names[::2], names[1::2], strict=True)),
+        [(names[n // 90], names[n]) for n in range(1, len(names))],
+    ):
+        known = Identities(Identity(), most=len(pairs))
+        for at in range(0, len(pairs), 2500):
+            known.learn(claims(*pairs[at : at + 2500]))
+        assert not known.conflicts()
+        assert known.canonical(names[1]) == names[0]
+
+
 @pytest.mark.parametrize("name", [ASSET, CATALOG])
 def test_the_reason_is_told(name):
     known = Identities(Identity(), claims((TABLE, ASSET), (PLACE, CATALOG)))
@@ -166,16 +202,16 @@ some_groups = st.lists(st.sampled_from(NAMES), unique=True, max_size=6).flatmap(
 )
 
 
-@given(some_claims, some_groups, st.randoms(use_true_random=False), st.booleans())
-def test_any_order_and_any_pieces_give_the_same_answer(given_claims, groups, rng, by_rule):
+@given(some_claims, some_groups, st.randoms(use_true_random=False), st.booleans(), st.integers(1, 12))
+def test_any_order_and_any_pieces_give_the_same_answer(given_claims, groups, rng, by_rule, most):
     rule = AliasRule(
         match=NamePattern(namespace="s3a://(?P<b>.+)"), to=NameTemplate(namespace="s3://{b}", name=None)
     )
     identity = configured(*groups, rules=(rule,) if by_rule else ())
-    known = Identities(identity, given_claims)
+    known = Identities(identity, given_claims, most)
     shuffled = list(given_claims)
     rng.shuffle(shuffled)
-    other = Identities(identity)
+    other = Identities(identity, (), most)
     while shuffled:
         size = rng.randint(1, 3)
         other.learn(shuffled[:size])
@@ -185,9 +221,9 @@ def test_any_order_and_any_pieces_give_the_same_answer(given_claims, groups, rng
     assert known.datasets() == other.datasets()
 
 
-@given(some_claims, some_groups)
-def test_what_is_configured_holds_and_a_canonical_name_is_its_own(given_claims, groups):
-    known = Identities(configured(*groups), given_claims)
+@given(some_claims, some_groups, st.integers(1, 12))
+def test_what_is_configured_holds_and_a_canonical_name_is_its_own(given_claims, groups, most):
+    known = Identities(configured(*groups), given_claims, most)
     for name in NAMES:
         assert known.canonical(known.canonical(name)) == known.canonical(name)
     for first, *rest in groups:
@@ -212,9 +248,9 @@ def test_datasets_of_a_kind_are_one_only_if_producers_say_so(given_claims):
             assert len(said.blocks(ours)) <= 1
 
 
-@given(some_claims)
-def test_a_statement_is_believed_or_part_of_a_conflict(given_claims):
-    known = Identities(Identity(), given_claims)
+@given(some_claims, st.integers(1, 12))
+def test_a_statement_is_believed_or_part_of_a_conflict(given_claims, most):
+    known = Identities(Identity(), given_claims, most)
     doubted = {claim for conflict in known.conflicts() for claim in conflict.claims}
     for claim in given_claims:
         assert (known.canonical(claim.dataset) == known.canonical(claim.alias)) or claim in doubted
