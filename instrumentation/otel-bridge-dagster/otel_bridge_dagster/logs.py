@@ -5,12 +5,13 @@ loggers, and at the end of the line that loggers print. Dagster's event log keep
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry import trace
 from otel_lineage.trouble import guarded
 
-from otel_bridge_dagster import settings, steps
+from otel_bridge_dagster import parents, settings, steps
 
 SWITCH = "OTEL_BRIDGE_DAGSTER_LOG_IDS"
 
@@ -34,10 +35,13 @@ def _mark(record: logging.LogRecord) -> None:
     record.msg = f"{line} trace_id={trace_id} span_id={span_id}{newline}{rest}"
 
 
-def _context(meta: Any) -> trace.SpanContext | None:
-    """Of the span around, else of the step that a thread without one works for."""
+def _context(meta: Mapping[str, Any]) -> trace.SpanContext | None:
+    """Of the span around a line of a run that is told; in a thread without one, of the step that it works for."""
+    run_id = str(meta.get("run_id"))
+    step = steps.open_step(run_id, str(meta.get("step_key")))
+    if step is None and not parents.is_open(run_id):
+        return None
     around = trace.get_current_span().get_span_context()
     if around.is_valid:
         return around
-    step = steps.open_step(str(meta.get("run_id")), str(meta.get("step_key")))
     return None if step is None else step.run.span.get_span_context()

@@ -96,8 +96,8 @@ class RunSpan:
     def _tell_unreached(self) -> None:
         from otel_bridge_dagster.crashes import unreached  # it imports this module
 
-        if self.seen.ending is None:
-            return
+        if self.seen.ending is None or getattr(self.job_context, "resume_from_failure", False):
+            return  # another worker goes on with it, or has done a part
         for step, why in unreached(self.job_context, self.seen, self.started_ns):
             step.skip(why)
 

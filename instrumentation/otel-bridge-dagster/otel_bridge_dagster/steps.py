@@ -51,16 +51,15 @@ def _events(wrapped: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Gene
 
 
 def around_load(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Around the loading of an input by its manager: the last that is yielded is the value."""
+    """Around the loading of an input by its manager: what it yields beside events is the value."""
     return _loading(wrapped, args, kwargs)
 
 
 def _loading(wrapped: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Generator[Any, Any, Any]:
-    for item in (value := wrapped(*args, **kwargs)):
+    for item in wrapped(*args, **kwargs):
         if type(item).__name__ != "DagsterEvent":
             _loaded(item, *args, **kwargs)
         yield item
-    del value
 
 
 @guarded("noting an input", fallback=None)
