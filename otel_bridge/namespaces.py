@@ -1,11 +1,11 @@
 """Job namespaces: the configured template over resource attributes. Dataset namespaces are never touched."""
 
-import re
 from string import Formatter
 from typing import NamedTuple
 
 from otel_bridge import settings
 from otel_bridge.model import Resource, Value
+from otel_bridge.settings import Expression
 
 MAX_REMEMBERED = 4096
 """Resources whose namespace is remembered. There are as many as there are processes that send."""
@@ -51,9 +51,9 @@ class Namespaces:
 
     def given(self, namespace: str) -> JobNamespace:
         """The namespace that a span names itself."""
-        if self._pattern is None or self._pattern.fullmatch(namespace):
+        if self._pattern is None or self._pattern.fits(namespace):
             return JobNamespace(namespace)
-        warning = f"`{namespace}` does not match namespace.pattern `{self._pattern.pattern}`"
+        warning = f"`{namespace}` does not match namespace.pattern `{self._pattern.source}`"
         return JobNamespace(namespace, f"{warning}; it is used all the same")
 
     def _filled(self, attributes: dict[str, str]) -> JobNamespace:
@@ -99,10 +99,10 @@ def _fields(namespace: settings.Namespace) -> tuple[str, ...]:
     return fields
 
 
-def _pattern(pattern: str | None) -> re.Pattern[str] | None:
+def _pattern(pattern: str | None) -> Expression | None:
     try:
-        return None if pattern is None else re.compile(pattern)
-    except re.error as error:
+        return None if pattern is None else Expression(pattern)
+    except ValueError as error:
         raise ValueError(
             f"namespace.pattern {pattern!r} is no regular expression ({error}); correct it or remove it"
         ) from None

@@ -175,5 +175,5 @@ def _http(url: str) -> bool:
 def _namespace(settings: Settings) -> Iterator[str]:
     try:
         Namespaces(settings.namespace)
-    except (ValueError, re.error) as error:
+    except ValueError as error:
         yield f"namespace: {error}"

@@ -12,7 +12,7 @@ from otel_bridge.extract.templates import Absent, Lookup, Template, TemplateErro
 from otel_bridge.extract.values import Attributes, text
 from otel_bridge.model import LeftOut, Span, Value
 from otel_bridge.model.ids import RUN_NAMESPACE
-from otel_bridge.settings import MappedDataset, MappingMatch, SpanMapping
+from otel_bridge.settings import Expression, MappedDataset, MappingMatch, SpanMapping
 
 Condition = Callable[[Value], bool]
 
@@ -257,11 +257,11 @@ class _Building:
         if not _is_pattern(spoken):
             return lambda value: any(_spoken(one) == spoken for one in _each(value))
         try:
-            pattern = re.compile(spoken[1:-1])
-        except re.error as error:
+            pattern = Expression(spoken[1:-1])
+        except ValueError as error:
             self._fault(path, f"is no regular expression ({error}). Correct what is between the slashes.")
             return lambda _: False
-        return lambda value: any(pattern.fullmatch(_spoken(one)) for one in _each(value) if one is not None)
+        return lambda value: any(pattern.fits(_spoken(one)) for one in _each(value) if one is not None)
 
     def _fault(self, path: str, reason: str) -> None:
         self.faults.append(f"{self._path}.{path}: {reason}")

@@ -1,6 +1,5 @@
 """Names that the configuration makes one: groups of aliases, and rules with regular expressions."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from string import Formatter
@@ -8,15 +7,15 @@ from typing import NamedTuple
 
 from otel_bridge.extract.data_sources import Name
 from otel_bridge.identity.naming import scheme_of
-from otel_bridge.settings import AliasRule, DatasetName, Identity
+from otel_bridge.settings import AliasRule, DatasetName, Expression, Identity
 
 REMEMBERED = 8192
 """Names for which the answer of the rules is remembered."""
 
 
 class _Rule(NamedTuple):
-    namespace: re.Pattern[str]
-    name: re.Pattern[str]
+    namespace: Expression
+    name: Expression
     to: AliasRule
     number: int
 
@@ -67,7 +66,7 @@ class Configured:
 
     def may_touch(self, namespace: str) -> bool:
         """Whether a rule is for names of this namespace."""
-        return any(rule.namespace.fullmatch(namespace) for rule in self._rules)
+        return any(rule.namespace.fits(namespace) for rule in self._rules)
 
     def preference(self, name: Name) -> int:
         """The lower, the more its scheme is preferred."""
@@ -128,7 +127,7 @@ def _name(given: DatasetName) -> Name:
 def _rule(rule: AliasRule, number: int) -> _Rule:
     namespace = _pattern("match.namespace", rule.match.namespace)
     name = _pattern("match.name", rule.match.name)
-    known = {*namespace.groupindex, *name.groupindex}
+    known = {*namespace.groups, *name.groups}
     if rule.to.namespace is None and rule.to.name is None:
         raise ValueError("`to` gives neither a namespace nor a name. Give one of them.")
     for part in ("namespace", "name"):
@@ -136,10 +135,10 @@ def _rule(rule: AliasRule, number: int) -> _Rule:
     return _Rule(namespace, name, rule, number)
 
 
-def _pattern(where: str, pattern: str) -> re.Pattern[str]:
+def _pattern(where: str, pattern: str) -> Expression:
     try:
-        return re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        return Expression(pattern)
+    except ValueError as error:
         raise ValueError(f"{where} is no regular expression ({error}). Correct it.") from None
 
 
@@ -161,11 +160,9 @@ def _check_template(where: str, template: str | None, known: set[str]) -> None:
 
 
 def _groups(rule: _Rule, name: Name) -> dict[str, str] | None:
-    namespace = rule.namespace.fullmatch(name.namespace)
-    found = rule.name.fullmatch(name.name) if namespace else None
-    if namespace is None or found is None:
-        return None
-    return {**namespace.groupdict(""), **found.groupdict("")}
+    namespace = rule.namespace.groups_of(name.namespace)
+    found = None if namespace is None else rule.name.groups_of(name.name)
+    return None if namespace is None or found is None else {**namespace, **found}
 
 
 def _filled(template: str | None, given: str, groups: dict[str, str]) -> str:

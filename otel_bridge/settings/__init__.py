@@ -23,6 +23,7 @@ from otel_bridge.settings.doors import (
     Role,
     Tls,
 )
+from otel_bridge.settings.expressions import Expression
 from otel_bridge.settings.lineage import (
     AliasGroup,
     AliasRule,
@@ -65,6 +66,7 @@ __all__ = [
     "Door",
     "Duration",
     "Endpoint",
+    "Expression",
     "GrpcDoor",
     "HttpDoor",
     "Identity",

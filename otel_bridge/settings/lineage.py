@@ -25,7 +25,7 @@ class Namespace:
     defaults: Mapping[str, str] = field(default_factory=dict)
     """For each name of the template its value when no source has one; `environment` is `dev` and `domain` is `default` if not given."""
     pattern: str | None = None
-    """Regular expression that a whole job namespace must match. One that does not is used all the same, counted and reported."""
+    """Regular expression (RE2) that a whole job namespace must match. One that does not is used all the same, counted and reported."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "defaults", {"environment": "dev", "domain": "default", **self.defaults})
@@ -130,9 +130,9 @@ class MappingMatch:
     __pydantic_config__ = STRICT
 
     scope: str | None = None
-    """Name of the instrumentation scope; a text between slashes is a regular expression for all of it."""
+    """Name of the instrumentation scope; a text between slashes is a regular expression (RE2) for all of it."""
     span: str | None = None
-    """Name of the span, or a regular expression between slashes."""
+    """Name of the span, or a regular expression (RE2) between slashes."""
     attributes: Wanting = field(default_factory=dict)
     """Span attributes: name -> value, regular expression between slashes, `true` (is there) or `false` (is not)."""
     resource: Wanting = field(default_factory=dict)
@@ -285,7 +285,7 @@ class NamePattern:
     __pydantic_config__ = STRICT
 
     namespace: str
-    """Regular expression; its named groups `(?P<host>…)` can be used in `to`."""
+    """Regular expression (RE2); its named groups `(?P<host>…)` can be used in `to`."""
     name: str = "(?s:.*)"
     """Regular expression, with named groups as well."""
 
