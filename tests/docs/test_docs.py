@@ -91,6 +91,20 @@ def with_dagster(environ: dict[str, str], folder: Path) -> dict[str, str]:
     return environ | {"PATH": f"{folder}:{environ['PATH']}"}
 
 
+def with_pyiceberg(environ: dict[str, str], folder: Path) -> dict[str, str]:
+    """Also pyiceberg, for `python`: it is in Dagster's environment."""
+    found = with_dagster(environ, folder)
+    command = folder / "python"
+    command.write_text(f'#!/bin/sh\nexec "{DAGSTER}" "$@"\n')
+    command.chmod(0o755)
+    return found
+
+
+def needs_pyiceberg(text: str) -> bool:
+    """Whether a block writes a program that reads or writes Iceberg tables."""
+    return bool(re.search(r"^from pyiceberg", text, re.MULTILINE))
+
+
 def needs_dagster(text: str) -> bool:
     """Whether a block starts Dagster."""
     return bool(re.search(r"^(opentelemetry-instrument )?dagster ", text, re.MULTILINE))
@@ -128,6 +142,8 @@ def run_shell(text: str, scratch: Path, environ: dict[str, str]) -> None:
         require_dbt()
     if needs_dagster(text):
         environ = with_dagster(environ, scratch / ".dagster")
+    elif needs_pyiceberg(text):
+        environ = with_pyiceberg(environ, scratch / ".pyiceberg")
     script = "set -euo pipefail\n" + "\n".join(_line(line) for line in text.splitlines())
     process = subprocess.Popen(
         ["bash", "-c", script], cwd=scratch, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -46,7 +46,7 @@ def deleted(told: Told) -> int | None:
     if figures[0] is None:
         return None
     before = figures[0] - (figures[1] or 0) + (figures[2] or 0)
-    return int(before + new - after)
+    return int(before + new - (told.rows_updated or 0) - after)
 
 
 def _figure(snapshot: dict[str, Value], key: str) -> int | None:
