@@ -30,7 +30,13 @@ def main() -> int:
     sys.stdout.reconfigure(line_buffering=True)
     shutil.rmtree(WORK, ignore_errors=True)
     began = time.monotonic()
-    with BridgeProcess(WORK) as bridge:
+    archive = {
+        "name": "archive",
+        "type": "file",
+        "path": str(WORK / "events.ndjson"),
+        "canonical_names": True,
+    }
+    with BridgeProcess(WORK, [archive]) as bridge:
         print(
             f"The bridge listens on {bridge.http_url} (OTLP/HTTP) and {bridge.api_url} (health, metrics).\n"
         )

@@ -29,7 +29,7 @@ def _branch(last: dict[str, Any], children: dict[str, list[str]], parent: str, i
             _columns(dataset, f"{indent}      ")
         error = event["run"]["facets"].get("errorMessage")
         if error:
-            print(f"{indent}   !! {error['message']}")
+            print(f"{indent}   !! {error['message'].splitlines()[0]}")
         _branch(last, children, run_id, indent + "    ")
 
 

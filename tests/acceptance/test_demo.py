@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dbt.running import require_dbt
+from tests.dagster.running import require_dagster
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,14 +23,19 @@ def expected(page: str, job: str) -> str:
     return re.sub(r"\S*(?=/build/demo)", r"\\S*", pattern)
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.xdist_group("demo")
 def test_demo() -> None:
-    require_dbt()
+    require_dagster()
     done = subprocess.run(
-        [sys.executable, "examples/demo.py"], cwd=ROOT, capture_output=True, text=True, timeout=90
+        [sys.executable, "examples/demo.py"], cwd=ROOT, capture_output=True, text=True, timeout=115
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for page, job in (("README.md", "nightly"), ("docs/dbt.md", "dbt-build-shop")):
+    for page, job in (
+        ("README.md", "nightly"),
+        ("docs/dbt.md", "dbt-build-shop"),
+        ("docs/dagster.md", "refresh"),
+    ):
         assert re.search(expected(page, job), done.stdout), f"{page} shows something else:\n{done.stdout}"
     proposed = re.findall(r"^  (.*?otel-bridge .*?)   ", done.stdout, re.MULTILINE)
     assert len(proposed) == 4

@@ -29,7 +29,8 @@ DEADLY = [Order("deadly", 6, "spawn")]
 OURS = {"otel/trace_id", "otel/span_id"}
 PASSING = (
     (re.compile(r"\b\d+(\.\d+)?(ms|s| ms| seconds)\b"), "LASTING"),
-    (re.compile(r"\bpid: \d+"), "PID"),
+    (re.compile(r"\bpid: \d+|'pid': \w+\(text='\d+'\)"), "PID"),
+    (re.compile(r"file_key='\w+'"), "FILE"),
     (re.compile(r"(timestamp|path|value)=\d+\.\d+"), "TIME"),
     (re.compile(r"\b0x[0-9a-f]+\b"), "ADDRESS"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
