@@ -73,6 +73,21 @@ def make(*keys):
 for made in (["raw/orders"], ["settings"], ["marts/totals"], ["report"], ["stock"], ["stocked"],
              ["a", "b", "c"], ["defined"], ["over_defined"]):
     make(*(AssetKey.from_user_string(key) for key in made))
+
+from dagster_dbt import DagsterDbtTranslator
+from dagster_dbt.dagster_dbt_translator import DbtManifestWrapper
+from otel_bridge_dagster.facts.dbt_nodes import unique_id
+
+def node(name):
+    return {"resource_type": "model", "name": name, "alias": f"{name}_v1", "unique_id": f"model.shop.{name}", "config": {}}
+
+manifest = {"nodes": {f"model.shop.{name}": node(name) for name in ("customers", "orders")}}
+said = {"dagster_dbt/manifest": DbtManifestWrapper(manifest=manifest), "dagster_dbt/dagster_dbt_translator": DagsterDbtTranslator()}
+tell("nodes", {
+    "told": unique_id(AssetKey("orders"), said | {"dagster_dbt/unique_id": "model.shop.told"}),
+    "found": unique_id(AssetKey("orders"), said),
+    "none": unique_id(AssetKey(["other", "orders_v1"]), said),
+})
 """
 
 
@@ -217,6 +232,10 @@ def test_a_definition_names_the_table_where_nothing_else_does(told: Told) -> Non
         assert dataset["connection"] == {"type": "postgres"}
         assert dataset["found_by"] == "definition"
         assert dataset["schema"] == [{"name": "id", "type": "int"}]
+
+
+def test_a_dbt_asset_is_found_in_its_manifest_where_its_node_is_not_told(told: Told) -> None:
+    assert told.of("nodes") == [{"told": "model.shop.told", "found": "model.shop.orders", "none": None}]
 
 
 def test_nothing_was_unread(told: Told) -> None:

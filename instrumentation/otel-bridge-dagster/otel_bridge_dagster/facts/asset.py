@@ -4,6 +4,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from . import layers, metadata, partitions, tags
+from .dbt_nodes import unique_id
 from .reading import compact, key_of, part, text
 
 _known: "WeakKeyDictionary[Any, dict[str, Any]]" = WeakKeyDictionary()
@@ -39,7 +40,7 @@ def _asset(asset_key: Any, node: Any) -> dict[str, Any]:
             "code_version": text(part(node, "code_version")),
             "code_source": metadata.code_source(said),
             "partitioned_by": partitions.described(part(node, "partitions_def")),
-            "dbt_unique_id": _dbt_unique_id(said),
+            "dbt_unique_id": unique_id(asset_key, said),
         }
     )
 
@@ -59,7 +60,3 @@ def _compute_kind(node: Any, said: Any) -> list[str]:
         (part(node, "tags") or {}).get("dagster/compute_kind"),
     )
     return sorted({str(name) for name in names if name})
-
-
-def _dbt_unique_id(said: Any) -> str | None:
-    return text(metadata.plain(said.get("dagster_dbt/unique_id")))

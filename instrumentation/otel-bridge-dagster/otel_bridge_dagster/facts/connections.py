@@ -95,10 +95,9 @@ def of_table_name(name: str, kind: str | None) -> dict[str, Any]:
             "relation": compact({"database": catalog_of(path), "schema": schema, "identifier": identifier}),
         }
     kind = kind_of(kind) or kind
-    return {
-        "connection": compact({"type": kind, "project": database if kind == "bigquery" else None}),
-        "relation": compact({"database": database, "schema": schema, "identifier": identifier}),
-    }
+    relation = compact({"database": database, "schema": schema, "identifier": identifier})
+    connected = compact({"type": kind, "project": database if kind == "bigquery" else None})
+    return compact({"connection": connected, "relation": relation})
 
 
 def _three(name: str) -> tuple[str | None, str | None, str]:

@@ -94,7 +94,7 @@ def _identity(context: Any, key: Any, node: Any, told: StepTold, record: Any) ->
 
 def _completed(context: Any, key: Any, node: Any, found: dict[str, Any], said: Any) -> dict[str, Any]:
     """With the connection of its IO manager, if the step has that and the table was stored by it."""
-    if _STORED not in said or "relation" not in found or found["connection"].get("type") == "duckdb":
+    if _STORED not in said or "relation" not in found or part(found, "connection.type") == "duckdb":
         return found
     name = layers.io_manager_key(node, key)
     manager = part(context, f"resources.{name}")
