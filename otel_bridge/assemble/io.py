@@ -60,7 +60,9 @@ def gathered(io: Io, said: IoObserved) -> Io:
 
 def with_io(run: Run, io: Io) -> Run:
     """The run with what was read and written inside."""
-    outputs = _placed(run.outputs, io.outputs)
+    tables = repeated.tables((*run.inputs, *io.inputs, *run.outputs, *io.outputs))
+    inputs = repeated.outside(tables, io.inputs)
+    outputs = _placed(run.outputs, repeated.outside(tables, io.outputs))
     if io.outputs or not io.statements:
         outputs = tuple(map(_shown, outputs))
     job_values: dict[str, Value] = run.job_values
@@ -69,7 +71,7 @@ def with_io(run: Run, io: Io) -> Run:
         job_values = {**job_values, "statements": [statement for _, statement in in_order]}
     return replace(
         run,
-        inputs=tuple(map(_shown, _over(run.inputs, io.inputs))),
+        inputs=tuple(map(_shown, _over(run.inputs, inputs))),
         outputs=outputs,
         job_values=job_values,
         omissions=tuple(dict.fromkeys((*run.omissions, *io.omissions, *_left(io)))),

@@ -4,7 +4,7 @@ Counts add up, and are unknown if one of them is; a part of the dataset is all o
 of the spans had all of it; what a span made stays made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from otel_bridge.model import Dataset, Value
 
@@ -17,6 +17,9 @@ LIFECYCLE = "lifecycle"
 ENDURING = ("DROP", "CREATE")
 """Changes that no later one of the same run makes less true, the strongest first."""
 MOST_PARTS = 50
+
+TABLE_LAYERS = frozenset({"iceberg", "delta", "hudi", "paimon"})
+"""Storage layers whose tables are folders: files in them are no datasets of their own."""
 
 Facets = Mapping[str, Value]
 
@@ -53,6 +56,23 @@ def slot(known: Facets, found: Facets, *, both_count: bool) -> dict[str, Value]:
 def count_both(known: Dataset, found: Dataset) -> bool:
     """Whether both read or wrote data, not only said something of the dataset."""
     return _counts(known) and _counts(found)
+
+
+def tables(datasets: Iterable[Dataset]) -> frozenset[tuple[str, str]]:
+    """Those that are tables kept as folders."""
+    found = ((d, storage) for d in datasets if isinstance(storage := d.values.get("storage"), dict))
+    return frozenset((d.namespace, d.name) for d, storage in found if storage.get("layer") in TABLE_LAYERS)
+
+
+def outside(tables: frozenset[tuple[str, str]], datasets: tuple[Dataset, ...]) -> tuple[Dataset, ...]:
+    """Without the files of the tables, which clients of object stores tell beside them."""
+    if not tables:
+        return datasets
+    return tuple(d for d in datasets if not any(_inside(d, *table) for table in tables))
+
+
+def _inside(dataset: Dataset, namespace: str, folder: str) -> bool:
+    return dataset.namespace == namespace and dataset.name.startswith(f"{folder}/")
 
 
 def _counts(dataset: Dataset) -> bool:

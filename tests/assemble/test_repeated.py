@@ -68,3 +68,15 @@ def test_all_snapshots_are_kept_and_the_first_parent() -> None:
         {repeated.SNAPSHOT: first}, {repeated.SNAPSHOT: {"changes": {}}}, both_count=False
     )
     assert altered[repeated.SNAPSHOT] == {**first, "changes": {}}
+
+
+def test_the_files_of_a_table_are_the_table() -> None:
+    table = Dataset("s3://lake", "shop/orders", {"storage": {"layer": "iceberg"}})
+    inside, beside = (
+        Dataset("s3://lake", "shop/orders/data/1.parquet"),
+        Dataset("s3://lake", "shop/orders_raw/1.csv"),
+    )
+    elsewhere = Dataset("s3://other", "shop/orders/data/1.parquet")
+    tables = repeated.tables((table, inside, beside))
+    assert repeated.outside(tables, (table, inside, beside, elsewhere)) == (table, beside, elsewhere)
+    assert repeated.outside(frozenset(), (inside,)) == (inside,)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+from opentelemetry.context import set_value
 from otel_lineage import LineageEmitter, LineageRun
 from otel_lineage import attributes as lineage
-from otel_lineage.contexts import attach
+from otel_lineage.contexts import DETAIL, attach
 from otel_lineage.trouble import guarded
 from otel_lineage.values import to_attribute
 
@@ -40,7 +41,7 @@ class Telling:
         job = f"iceberg.{operation}.{subject}"
         self._run = EMITTER.start(job, job_type=JOB_TYPE, attributes=dict(known))
         self._span = self._run.span
-        self._around = attach(self._run.context())
+        self._around = attach(set_value(DETAIL, True, self._run.context()))
         self._around.__enter__()
 
     @property

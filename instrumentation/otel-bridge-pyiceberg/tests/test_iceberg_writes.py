@@ -179,3 +179,33 @@ def test_inside_a_run_it_is_what_the_run_wrote(tmp_path) -> None:
     assert run.get("io.spans") == 2
     assert {said["openlineage.run.id"] for said in written} == {run.get("run.id")}
     assert not [span for span in found.spans if span.get("job.name") and span is not run]
+
+
+def test_how_it_is_done_is_not_what_the_run_did(tmp_path) -> None:
+    """Queries to the catalog's database and files of the table have spans of their own, which are the commit's."""
+    found = told(
+        """
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from otel_lineage import lineage_run
+        trace.set_tracer_provider(TracerProvider())
+        tracer, commit = trace.get_tracer("sqlalchemy"), SqlCatalog.commit_table
+        def committing(*args, **kwargs):
+            with tracer.start_as_current_span("UPDATE iceberg_tables", attributes={"db.system": "sqlite"}):
+                with tracer.start_as_current_span("nested", attributes={"db.system": "sqlite"}):
+                    return commit(*args, **kwargs)
+        SqlCatalog.commit_table = committing
+        orders = catalog.create_table("shop.orders", schema=rows(0, 1).schema)
+        with lineage_run("load"):
+            orders.append(rows(0, 5))
+            with tracer.start_as_current_span("SELECT", attributes={"db.system": "sqlite"}):
+                pass
+        """,
+        tmp_path,
+    )
+    run = next(span for span in found.spans if span.get("job.name") == "load")
+    assert run.get("io.spans") == 2
+    inside = sorted(
+        span.name for span in found.spans if span.get("run.id") == run.get("run.id") and span is not run
+    )
+    assert inside == ["SELECT", "iceberg.append shop.orders"]

@@ -20,6 +20,8 @@ REF = otel_context.create_key("otel-lineage-run-ref")
 RUN = otel_context.create_key("otel-lineage-run")
 EXACT = otel_context.create_key("otel-lineage-exact")
 """In the context that a run's span is started with: its attributes, which span limits may cut on the span."""
+DETAIL = otel_context.create_key("otel-lineage-io-detail")
+"""In the context of a span of I/O: what is done inside is how it is done, and no further I/O of the run."""
 
 
 def ref_in(context: Context | None = None) -> RunRef | None:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context, get_current, set_value
 from opentelemetry.trace import Link, Span, SpanKind, set_span_in_context, use_span
 
 from otel_lineage import attributes as at
+from otel_lineage.contexts import DETAIL, attach
 from otel_lineage.datasets import DatasetLike, dataset_of
 from otel_lineage.identity import RunRef, SpanIds
 from otel_lineage.runs import LineageRun, spec_of, start_run
@@ -83,14 +84,18 @@ class LineageEmitter:
     def io_span(self, name: str, attributes: Mapping[str, Any] | None = None) -> Iterator[Span | None]:
         """A span inside the current run that says what the run reads or writes; None if there is no run around.
 
-        One of `IO_ATTRIBUTES` of the attribute convention, at the latest at its end, makes it count. An exception
-        that leaves the block is recorded, and passes.
+        One of `IO_ATTRIBUTES` of the attribute convention, at the latest at its end, makes it count. Other spans in the
+        block are how it was done (queries to a catalog, objects of a table), and are not the run's; a further `io_span`
+        is. An exception that leaves the block is recorded, and passes.
         """
         span = _io_span(name, attributes or {})
         if span is None:
             yield None
             return
-        with use_span(span, end_on_exit=True, record_exception=True, set_status_on_exception=True):
+        with (
+            attach(set_value(DETAIL, True)),
+            use_span(span, end_on_exit=True, record_exception=True, set_status_on_exception=True),
+        ):
             yield span
 
     @guarded("dataset_event", fallback=None)
@@ -140,7 +145,7 @@ def _io_span(name: str, attributes: Mapping[str, Any]) -> Span | None:
     run_time = current()
     if run_time is None or run_time.settings.disabled:
         return None
-    base = get_current()
+    base = set_value(DETAIL, False, get_current())
     if run_time.runs.around_span(base) is None:
         base = _innermost(run_time.runs.innermost(), base)
     if run_time.runs.around_span(base) is None:

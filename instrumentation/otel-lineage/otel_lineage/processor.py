@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext
 
 from otel_lineage import attributes as at
-from otel_lineage.contexts import EXACT
+from otel_lineage.contexts import DETAIL, EXACT
 from otel_lineage.identity import RunRef, canonical_run_id, parent_attributes, run_id_of_span
 from otel_lineage.loops import in_event_loop
 from otel_lineage.runtime import Runtime, current
@@ -36,7 +36,7 @@ class LineageSpanProcessor(SpanProcessor):
         given = {**(span.attributes or {}), **(exact if isinstance(exact, Mapping) else {})}
         if at.JOB_NAME in given:
             _begin(runtime, span, given, around or runtime.incoming.parent)
-        elif around is not None:
+        elif around is not None and not get_value(DETAIL, parent_context):
             span.set_attribute(at.RUN_ID, around.run_id)
 
     @guarded("ending a run", fallback=None)
