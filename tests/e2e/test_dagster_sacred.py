@@ -30,6 +30,7 @@ OURS = {"otel/trace_id", "otel/span_id"}
 PASSING = (
     (re.compile(r"\b\d+(\.\d+)?(ms|s| ms| seconds)\b"), "LASTING"),
     (re.compile(r"\bpid: \d+|'pid': \w+\(text='\d+'\)"), "PID"),
+    (re.compile(r"duration_ms=\d+(\.\d+)?(e-\d+)?"), "LASTING"),
     (re.compile(r"file_key='\w+'"), "FILE"),
     (re.compile(r"(timestamp|path|value)=\d+\.\d+"), "TIME"),
     (re.compile(r"\b0x[0-9a-f]+\b"), "ADDRESS"),
