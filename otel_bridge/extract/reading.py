@@ -13,6 +13,7 @@ from otel_bridge.model import (
     Evidence,
     JobObserved,
     JobRef,
+    LeftOut,
     LogEvent,
     Phase,
     RunObserved,
@@ -25,6 +26,8 @@ from otel_bridge.model import (
 from otel_bridge.namespaces import Namespaces
 
 TRACE_FLAGS = 0xFF
+MOST_IO_SPANS = 10_000_000
+"""Spans inside one run; a greater number is none."""
 
 JOB_VALUES: dict[str, tuple[str, Callable[[Value], Value]]] = {
     "type": (convention.JOB_TYPE, text),
@@ -82,7 +85,7 @@ class Reading:
             job_values=self._job_values(),
             job_facets=read_facets(self._attributes, convention.JOB_FACETS),
             omissions=tuple(self._attributes.omissions),
-            io_spans=self._attributes.read(convention.IO_SPANS, integer) or 0,
+            io_spans=self._attributes.read(convention.IO_SPANS, io_spans) or 0,
         )
 
     def static_job(self, evidence: Evidence, at_ns: int) -> JobObserved:
@@ -136,6 +139,16 @@ class Reading:
     def _values(self, table: Mapping[str, tuple[str, Callable[[Value], Value]]]) -> dict[str, Value]:
         found = {key: self._attributes.read(name, how) for key, (name, how) in table.items()}
         return {key: value for key, value in found.items() if value is not None}
+
+
+def io_spans(value: Value) -> int:
+    """How many spans inside a run say what it read and wrote."""
+    number = integer(value)
+    if not 0 <= number <= MOST_IO_SPANS:
+        raise LeftOut(
+            f"expected a number from 0 to {MOST_IO_SPANS}, got {number}; the run's end does not wait"
+        )
+    return number
 
 
 def trace_of(item: Span | LogEvent) -> dict[str, Value]:

@@ -234,6 +234,8 @@ def _few(rows: list[AcceptedRow]) -> list[AcceptedRow]:
 
 
 def _postponed(record: Record, until_ns: int) -> Record:
+    if record.waits_until_ns is None and record.io_until_ns is not None:
+        return replace(record, io_until_ns=until_ns)
     if record.waits_until_ns is None:
         return replace(record, lost_at_ns=until_ns)
     return replace(

@@ -117,6 +117,15 @@ class TestRuns:
         assert found.run_id == run_id_of(TRACE, SPAN)
         assert omitted(found) == {"openlineage.run.id": "`run-7` is not a UUID"}
 
+    def test_how_many_spans_inside_it_waits_for(self):
+        assert read({"openlineage.io.spans": 3}).io_spans == 3
+
+    @pytest.mark.parametrize("number", [-1, 10**18])
+    def test_a_senseless_number_of_spans_inside_is_left_out(self, number):
+        found = read({"openlineage.io.spans": number})
+        assert found.io_spans == 0
+        assert "expected a number from 0 to" in omitted(found)["openlineage.io.spans"]
+
     def test_a_clock_that_went_back_gives_no_negative_duration(self):
         assert read(start_ns=300, end_ns=200).ended_ns == 300
 
