@@ -84,8 +84,8 @@ class Reading:
             run_facets=read_facets(self._attributes, convention.RUN_FACETS),
             job_values=self._job_values(),
             job_facets=read_facets(self._attributes, convention.JOB_FACETS),
-            omissions=tuple(self._attributes.omissions),
             io_spans=self._attributes.read(convention.IO_SPANS, io_spans) or 0,
+            omissions=tuple(self._attributes.omissions),
         )
 
     def static_job(self, evidence: Evidence, at_ns: int) -> JobObserved:
