@@ -126,10 +126,13 @@ def test_every_fence_has_a_language() -> None:
         assert all(openings), f"{page}: a code block without a language"
 
 
+SERVES = re.compile(r'otel-bridge serve|"serve"')
+
+
 def on_default_ports(found: list[Block]) -> list[Any]:
     """One after the other, because they listen on the ports that everybody knows."""
     group = pytest.mark.xdist_group("default-ports")
-    return [pytest.param(b, id=str(b), marks=[group] if "otel-bridge serve" in b.text else []) for b in found]
+    return [pytest.param(b, id=str(b), marks=[group] if SERVES.search(b.text) else []) for b in found]
 
 
 @pytest.mark.parametrize("block", on_default_ports(blocks("sh")))
@@ -184,7 +187,7 @@ def _line(line: str) -> str:
     return line
 
 
-@pytest.mark.parametrize("block", blocks("python"), ids=str)
+@pytest.mark.parametrize("block", on_default_ports(blocks("python")))
 def test_python(block: Block, scratch: Path, environ: dict[str, str]) -> None:
     run_python(block.text, scratch, environ)
 
