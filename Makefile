@@ -57,8 +57,9 @@ package:
 	  $(foreach name,$(subst -,_,$(PACKAGES)),build/wheels/$(name)-*.whl)
 	cp -r examples/dagster build/installed-dagster/project
 	cd build/installed-dagster/project && \
-	  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9 OTEL_LINEAGE_SPOOL_DIR=$$PWD/spool \
-	  ../bin/opentelemetry-instrument ../bin/dagster asset materialize -f shop.py --select '*'; test $$? = 1
+	  PATH="$$PWD/../bin:$$PATH" DAGSTER_HOME=$$PWD OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9 \
+	  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_LINEAGE_SPOOL_DIR=$$PWD/spool \
+	  opentelemetry-instrument dagster job execute -f shop.py -j refresh >dagster.log 2>&1; test $$? = 1
 	ls build/installed-dagster/project/spool/* >/dev/null
 
 bench: .venv/dev .venv-dbt/run .venv-dagster/run
