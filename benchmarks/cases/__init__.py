@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from benchmarks.bench import Bench
-from benchmarks.cases import column_lineage, dbt, dbt_inside, latency, lineage, memory, refused
+from benchmarks.cases import column_lineage, dagster, dbt, dbt_inside, latency, lineage, memory, refused
 from benchmarks.figures import Findings
 from benchmarks.payloads import LARGE, SMALL
 
@@ -18,4 +18,5 @@ CASES: Mapping[str, Callable[[Bench], Findings]] = {
     "dbt-50": partial(dbt.measure, nodes=50),
     "dbt-500": partial(dbt.measure, nodes=500),
     "dbt-inside": dbt_inside.measure,
+    "dagster-step": dagster.measure,
 }
