@@ -41,9 +41,7 @@ def list_(settings: Settings, format_: str) -> None:
     for line in (*_of_blocks(blocks), *(line for conflict in conflicts for line in told(conflict))):
         click.echo(line)
     for one, seq in refused:
-        click.echo(
-            f"not used ({one.reason.value}, event {seq}): {_shown(one.dataset)} as {_shown(one.alias)}"
-        )
+        click.echo(f"not used ({one.reason.value}, event {seq}): {shown(one.dataset)} as {shown(one.alias)}")
     if not (blocks or conflicts or refused):
         click.echo("no dataset is known by several names", err=True)
 
@@ -66,28 +64,28 @@ def explain(settings: Settings, namespace: str, name: str, format_: str) -> None
 def told(conflict: Conflict) -> Iterator[str]:
     """A conflict in lines."""
     if conflict.reason is Contradiction.SHARED and conflict.alias:
-        yield f"conflict: several datasets claim {_shown(conflict.alias)}, so it is a name of its own:"
+        yield f"conflict: several datasets claim {shown(conflict.alias)}, so it is a name of its own:"
     elif conflict.reason is Contradiction.CROWD:
         yield f"conflict: {len(conflict.claims)} symlinks connect these names, too many for one dataset, so none of them are used:"
     else:
         yield "conflict: symlinks lead from one of these datasets to another, so none of them are used:"
-    yield from (f"    {_shown(name)}" for name in conflict.datasets[:NAMES_SHOWN])
+    yield from (f"    {shown(name)}" for name in conflict.datasets[:NAMES_SHOWN])
     if len(conflict.datasets) > NAMES_SHOWN:
         yield f"    and {len(conflict.datasets) - NAMES_SHOWN} more (--format json shows statements)"
 
 
 def _of_blocks(blocks: list[Block]) -> Iterator[str]:
     for block in blocks:
-        yield _shown(block.canonical)
-        yield from (f"    {_shown(name)}" for name in block.names if name != block.canonical)
+        yield shown(block.canonical)
+        yield from (f"    {shown(name)}" for name in block.names if name != block.canonical)
 
 
 def _explained(found: Explanation) -> Iterator[str]:
     same = found.name == found.canonical
-    yield f"{_shown(found.name)} is " + ("its own canonical name" if same else f"{_shown(found.canonical)}")
+    yield f"{shown(found.name)} is " + ("its own canonical name" if same else f"{shown(found.canonical)}")
     yield f"decided by: {_reason(found)}"
     others = [name for name in found.names if name not in (found.name, found.canonical)]
-    yield from (f"also called: {_shown(name)}" for name in others)
+    yield from (f"also called: {shown(name)}" for name in others)
     yield from map(_statement, found.claims)
     for conflict in found.conflicts:
         yield from told(conflict)
@@ -113,17 +111,19 @@ def _statement(claim: Claim) -> str:
     at = datetime.fromtimestamp(evidence.last_ns / 1e9, UTC).isoformat(timespec="seconds")
     verb = "calls" if claim.said is Said.SYMLINK else "renamed to"
     what = (
-        f"{_shown(claim.dataset)} also {_shown(claim.alias)} ({claim.type or 'no type'})"
+        f"{shown(claim.dataset)} also {shown(claim.alias)} ({claim.type or 'no type'})"
         if claim.said is Said.SYMLINK
-        else f"{_shown(claim.dataset)} what was {_shown(claim.alias)}"
+        else f"{shown(claim.dataset)} what was {shown(claim.alias)}"
     )
     job = f"{evidence.job_namespace}/{evidence.job_name}" if evidence.job_name else "no job"
     trace = f", trace {evidence.trace_id}" if evidence.trace_id else ""
     return f"event {evidence.event_seq} ({job}{trace}; last said {at}) {verb} {what}"
 
 
-def _shown(name: Name) -> str:
-    return f"{name.namespace}  {name.name}"
+def shown(name: Name) -> str:
+    """A name in one line, whatever a producer put into it: what a terminal or YAML would obey is escaped."""
+    text = f"{name.namespace}  {name.name}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def plain(name: Name) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from otel_bridge.cli.aliases import plain, told
+from otel_bridge.cli.aliases import plain, shown, told
 from otel_bridge.identity import Contradiction, Identities, Refusal
 from otel_bridge.identity.suggestions import Looks, Sightings, Suggestion, suggestions
 from otel_bridge.journal import EventReader, Sums
@@ -78,8 +78,8 @@ def _suggested(found: list[Suggestion]) -> Iterator[str]:
         yield f"  # {one.looks.value}{more}; events {where}"
         if one.looks is Looks.RENAME:
             yield "  # right as long as the former name is not used for another dataset"
-        yield f"  #   {one.canonical.namespace}  {one.canonical.name}"
-        yield f"  #   {one.alias.namespace}  {one.alias.name}"
+        yield f"  #   {shown(one.canonical)}"
+        yield f"  #   {shown(one.alias)}"
     yield yaml.safe_dump({"identity": _settings(found[:SHOWN])}, sort_keys=False, width=1000).rstrip()
     if len(found) > SHOWN:
         yield f"  # {len(found) - SHOWN} more pairs are not shown"

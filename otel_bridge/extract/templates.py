@@ -181,6 +181,8 @@ def _step(source: str) -> _Step:
     if len(arguments) != FILTERS[name].arguments:
         wanted = ", ".join(['"text"'] * FILTERS[name].arguments)
         raise TemplateError(f"the filter {name!r} has {len(arguments)} arguments. Write {name}({wanted}).")
+    if name != "default" and arguments[:1] == ("",):
+        raise TemplateError(f"the filter {name!r} looks for an empty text. Write what it is to look for.")
     return _Step(name, arguments)
 
 

@@ -158,3 +158,16 @@ def test_doctor_prints_what_to_paste_and_changes_nothing(asked: BridgeProcess) -
     assert found.returncode == 0, found.stdout
     assert "identity:" not in found.stdout
     assert "identity.aliases" in cli(asked, "aliases", "explain", *UNTOLD)
+
+
+def test_what_doctor_prints_is_what_it_means_whatever_a_name_holds(tmp_path: Path) -> None:
+    hostile = "ORDERS\nreceive: {grpc: {enabled: false}}\n#\x1b[2J\u202e"
+    with BridgeProcess(tmp_path / "b") as bridge:
+        names_of = (Name("postgres://db:5432", one) for one in (hostile, hostile.lower()))
+        other_run(bridge, "load", outputs=tuple(names_of))
+        bridge.wait_for_events(1)
+        said = doctor(bridge).stdout
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "\nidentity:" in said
+    assert "\nreceive:" not in said

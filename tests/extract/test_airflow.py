@@ -155,8 +155,9 @@ class TestRunIds:
         named = {"airflow.dag_run.run_id": "the March backfill"}
         assert one(dag_run(more=named), PROVIDER).run_id == run_id_of(TRACE, DAG_SPAN)
 
-    def test_a_time_that_is_none(self) -> None:
-        assert airflow_ids.due_of("manual__2026-13-45T99:00:00+00:00") is None
+    @pytest.mark.parametrize("time", ["2026-13-45T99:00:00+00:00", "0001-01-01T00:00:00+14:00"])
+    def test_a_time_that_is_none(self, time) -> None:
+        assert airflow_ids.due_of(f"manual__{time}") is None
 
 
 class TestAttempts:

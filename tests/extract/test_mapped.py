@@ -267,6 +267,10 @@ class TestFaults:
                 "job: {name: '{a | after}'}",
                 "mappings[0].job.name: the filter 'after' has 0 arguments. Write after(\"text\")",
             ),
+            (
+                "job: {name: '{a | split(\"\")}'}",
+                "mappings[0].job.name: the filter 'split' looks for an empty text.",
+            ),
             ("job: {name: m}, run: {id: ' '}", "mappings[0].run.id: is empty."),
             (
                 "job: {name: m}, inputs: [{namespace: n, name: '{}'}]",

@@ -52,8 +52,8 @@ def due_of(run_id: str) -> datetime | None:
     """
     found = _IN_RUN_ID.fullmatch(run_id)
     try:
-        return datetime.fromisoformat(found[1]) if found else None
-    except ValueError:
+        return datetime.fromisoformat(found[1]).astimezone(UTC) if found else None
+    except (ValueError, OverflowError):
         return None
 
 
